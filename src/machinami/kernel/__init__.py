@@ -1,0 +1,1 @@
+"""Shared vocabulary of every layer: plain types and pure functions, standard library only."""

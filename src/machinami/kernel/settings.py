@@ -45,6 +45,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting("context_cache_max", "documents", 1_000, "Expanded @contexts kept in memory.", "記憶しておく @context の数。"),
     # the writer
     Setting("commit_mutations_max", "writes", 1_000, "Most writes that share one commit.", "一回のコミットにまとめる書き込みの上限。"),
+    Setting("entity_cache_max", "entities", 10_000, "Entities kept in memory for reading and merging.", "読み取りと更新のために記憶しておくエンティティ数。"),
     Setting("commit_queue_max", "writes", 20_000, "Writes that may wait for the writer; more are answered 503.", "書き込み待ちの上限。超えると 503 を返す。"),
     # delivery (trust-N5)
     Setting("delivery_in_flight_max", "requests", 8, "Notifications under way per subscription.", "一つの購読で同時に送る通知の数。"),

@@ -1,0 +1,213 @@
+"""A group of mutations decided together and laid out as the parameters of one `write_group` call.
+
+Pure: given the entities as read, it applies each mutation in order and collects entity, index, history and log rows.
+Several mutations of one entity fold into one entity row but keep a history and a log row each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from machinami.adapters.postgres.connection import encode_jsonb
+from machinami.adapters.postgres.index_rows import IndexRows, rows_of
+from machinami.data.entities.decisions import ChangeSet, Decision, Keep, Put, Remove
+from machinami.data.ports import Mutation
+from machinami.kernel.change import ChangeKind, InstanceChange
+from machinami.kernel.clock import iso
+from machinami.kernel.entity import Entity, to_document
+from machinami.kernel.ids import shard_of
+
+NOTHING, INSERT, UPDATE, DELETE = 0, 1, 2, 3
+Key = tuple[str, str]
+
+_COLUMN_NAMES: Final = """
+tenant shard id action version new_version sequence document expires
+type_gone_i type_gone type_new_i type_new attribute_gone_i attribute_gone attribute_new_i attribute_new
+number_gone_i number_gone_path number_gone number_new_i number_new_path number_new
+text_gone_i text_gone_path text_gone text_new_i text_new_path text_new
+cell_gone_i cell_gone_path cell_gone cell_new_i cell_new_path cell_new
+history_i history_attribute history_at history_instance erase_i
+log_i log_version log_kind log_document log_changed log_principal log_label
+"""
+COLUMNS: Final = tuple(_COLUMN_NAMES.split())
+CALL: Final = f"select write_group({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 2))})"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One entity row of the group: `base` as read, `current` as decided so far."""
+
+    tenant: str
+    id: str
+    base: Entity | None
+    current: Entity | None
+    place: int
+    changed_names: set[str] = field(default_factory=set)
+    log: list[tuple[int, str, bytes, bytes, str, str]] = field(default_factory=list)
+    history: list[InstanceChange] = field(default_factory=list)
+    encoded: bytes = b""
+    closed: bool = False
+
+    @property
+    def action(self) -> int:
+        if self.base is None:
+            return NOTHING if self.current is None else INSERT
+        if self.current is None:
+            return DELETE
+        return UPDATE if self.log else NOTHING
+
+
+class Group:
+    """Decides mutations on `found` (entities as read, missing ones absent) at the instant `now`."""
+
+    def __init__(self, found: dict[Key, Entity], now: datetime, keep_history: bool) -> None:
+        self._found = found
+        self._now = now
+        self._now_text = iso(now)
+        self._keep_history = keep_history
+        self._entries: list[_Entry] = []
+        self._open: dict[Key, _Entry] = {}
+
+    def apply(self, mutation: Mutation) -> Decision:
+        """Decide one mutation; raises what its rule raises and then leaves the group as it was."""
+        key = (mutation.tenant, mutation.entity_id)
+        entry = self._open.get(key)
+        if entry is not None and not entry.closed:
+            current = entry.current
+        else:
+            current = None if entry is not None else self._found.get(key)
+        decision = mutation.decide(current, self._now_text)
+        if isinstance(decision, Keep):
+            return decision
+        if entry is None or entry.closed:
+            entry = self._enter(key, current)
+        if isinstance(decision, Put) and decision.supplants is not None:
+            entry.current, entry.closed = None, True
+            entry = self._enter(key, None)
+        if isinstance(decision, Remove):
+            entry.current, entry.closed = None, True
+            self._record(entry, decision.entity, decision.changed, mutation)
+        else:
+            entry.current = decision.entity
+            self._record(entry, decision.entity, decision.changed, mutation)
+        return decision
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be written."""
+        return not self._entries
+
+    def results(self, sequences: list[int]) -> list[tuple[Key, Entity | None]]:
+        """The entities as they stand after the commit (None: gone), with the sequences the store gave."""
+        after: dict[Key, Entity | None] = {}
+        for entry in self._entries:
+            entity = entry.current
+            if entity is not None and entity.sequence != sequences[entry.place]:
+                entity = Entity(
+                    entity.id, entity.types, entity.attributes, entity.scopes, entity.created_at, entity.modified_at,
+                    entity.expires_at, entity.version, sequences[entry.place],
+                )  # fmt: skip
+            after[(entry.tenant, entry.id)] = entity
+        return list(after.items())
+
+    def parameters(self) -> list[Any]:
+        """The arguments of `CALL`, in order."""
+        columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        for entry in self._entries:
+            self._lay_out(entry, columns)
+        return [*columns.values(), self._now]
+
+    def _enter(self, key: Key, base: Entity | None) -> _Entry:
+        entry = _Entry(key[0], key[1], base, base, len(self._entries))
+        self._entries.append(entry)
+        self._open[key] = entry
+        return entry
+
+    def _record(self, entry: _Entry, entity: Entity, changed: ChangeSet, mutation: Mutation) -> None:
+        entry.changed_names |= changed.names
+        entry.history.extend(changed.instances)
+        entry.encoded = encode_jsonb(to_document(entity))
+        before = (
+            [[one.attribute, one.dataset_id, one.before, one.after is None] for one in changed.instances]
+            if changed.kind is ChangeKind.UPDATED
+            else []
+        )
+        entry.log.append(
+            (entity.version, changed.kind.value, entry.encoded, encode_jsonb(before), mutation.principal, mutation.label)
+        )
+
+    def _lay_out(self, entry: _Entry, columns: dict[str, list[Any]]) -> None:
+        i = entry.place + 1
+        final = entry.current
+        row: tuple[Any, ...] = (
+            entry.tenant, shard_of(entry.tenant, entry.id), entry.id, entry.action,
+            entry.base.version if entry.base else 0, final.version if final else 0,
+            entry.base.sequence if entry.base else 0,
+            entry.encoded if final else None,
+            _instant(final.expires_at) if final and final.expires_at else None,
+        )  # fmt: skip
+        for name, value in zip(COLUMNS[:9], row, strict=True):
+            columns[name].append(value)
+        self._lay_out_index(entry, i, columns)
+        erase = entry.closed and not self._keep_history
+        if erase:
+            columns["erase_i"].append(i)
+        else:
+            for change in entry.history:
+                self._lay_out_history(change, i, columns)
+        for version, kind, document, before, principal, label in entry.log:
+            values = (i, version, kind, document, before, principal, label)
+            for name, value in zip(COLUMNS[-7:], values, strict=True):
+                columns[name].append(value)
+
+    def _lay_out_index(self, entry: _Entry, i: int, columns: dict[str, list[Any]]) -> None:
+        names = frozenset(entry.changed_names) if entry.action == UPDATE else None
+        before, after = rows_of(entry.base, names), rows_of(entry.current, names)
+        types_before = set(entry.base.types) if entry.base else set()
+        types_after = set(entry.current.types) if entry.current else set()
+        for suffix, types, one, other in (
+            ("gone", types_before - types_after, before, after),
+            ("new", types_after - types_before, after, before),
+        ):
+            columns[f"type_{suffix}_i"].extend([i] * len(types))
+            columns[f"type_{suffix}"].extend(types)
+            _lay_out_rows(one, other, i, suffix, columns)
+
+    def _lay_out_history(self, change: InstanceChange, i: int, columns: dict[str, list[Any]]) -> None:
+        if change.after is None:
+            stone: dict[str, Any] = {
+                "type": change.before["type"] if change.before else "Property",
+                "deletedAt": self._now_text,
+            }
+            if change.dataset_id is not None:
+                stone["datasetId"] = change.dataset_id
+            at, instance = self._now, stone
+        else:
+            observed = change.after.get("observedAt")
+            at, instance = (_instant(observed) if observed else self._now), change.after
+        columns["history_i"].append(i)
+        columns["history_attribute"].append(change.attribute)
+        columns["history_at"].append(at)
+        columns["history_instance"].append(encode_jsonb(instance))
+
+
+def _lay_out_rows(one: IndexRows, other: IndexRows, i: int, suffix: str, columns: dict[str, list[Any]]) -> None:
+    attributes = one.attributes - other.attributes
+    columns[f"attribute_{suffix}_i"].extend([i] * len(attributes))
+    columns[f"attribute_{suffix}"].extend(attributes)
+    pairs: tuple[tuple[str, set[Any]], ...] = (
+        ("number", one.numbers - other.numbers),
+        ("text", one.texts - other.texts),
+        ("cell", one.cells - other.cells),
+    )
+    for table, rows in pairs:
+        if rows:
+            columns[f"{table}_{suffix}_i"].extend([i] * len(rows))
+            columns[f"{table}_{suffix}_path"].extend(path for path, _ in rows)
+            columns[f"{table}_{suffix}"].extend(value for _, value in rows)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

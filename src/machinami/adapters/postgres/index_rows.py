@@ -1,0 +1,95 @@
+"""Which index rows an attribute gives: pure, so that a change's rows are the difference of before and after.
+
+Indexed are the values themselves (numbers, texts, cells), not what lies inside objects or sub-attributes: a query on
+those is narrowed by the attribute's existence and then decided exactly on the documents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+from machinami.adapters.postgres import cells
+from machinami.kernel.entity import Entity, Instance, value_of
+from machinami.kernel.geometry import box_of
+
+TEXT_CHARACTERS_MAX: Final = 120
+SCOPE: Final = "\x00scope"
+
+
+@lru_cache(maxsize=20_000)
+def path_key(name: str) -> int:
+    """A signed 64-bit key for an expanded attribute name."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def text_key(text: str) -> str:
+    """The part of a text that is indexed; longer texts are told apart on the documents."""
+    return text[:TEXT_CHARACTERS_MAX]
+
+
+@dataclass(slots=True)
+class IndexRows:
+    """Rows of the four value tables: `(path,)`, `(path, number)`, `(path, text)`, `(path, cell)`."""
+
+    attributes: set[int] = field(default_factory=set)
+    numbers: set[tuple[int, float]] = field(default_factory=set)
+    texts: set[tuple[int, str]] = field(default_factory=set)
+    cells: set[tuple[int, int]] = field(default_factory=set)
+
+    def add(self, name: str, instances: list[Instance]) -> None:
+        """Add the rows of one attribute."""
+        path = path_key(name)
+        self.attributes.add(path)
+        for instance in instances:
+            kind = instance["type"]
+            value = value_of(instance)
+            if kind == "GeoProperty":
+                self.cells.update((path, cell) for cell in geometry_cells(value))
+            elif kind == "LanguageProperty":
+                self._scalars(path, list(value.values()))
+            elif kind not in ("JsonProperty", "ListProperty", "ListRelationship"):
+                self._scalars(path, value)
+
+    def _scalars(self, path: int, value: Any) -> None:
+        for scalar in _leaves(value):
+            if isinstance(scalar, bool):
+                self.texts.add((path, "true" if scalar else "false"))
+            elif isinstance(scalar, int | float):
+                self.numbers.add((path, float(scalar)))
+            else:
+                self.texts.add((path, text_key(scalar)))
+
+
+def rows_of(entity: Entity | None, names: frozenset[str] | None) -> IndexRows:
+    """The rows of an entity's attributes in `names` (None: of all), its scopes included in the latter case."""
+    rows = IndexRows()
+    if entity is None:
+        return rows
+    for name, instances in entity.attributes.items():
+        if names is None or name in names:
+            rows.add(name, instances)
+    for scope in entity.scopes:
+        rows.texts.add((path_key(SCOPE), text_key(scope)))
+    return rows
+
+
+def geometry_cells(geometry: Any) -> list[int]:
+    """The cells under which a GeoJSON geometry is found."""
+    if geometry["type"] == "Point":
+        lon, lat = geometry["coordinates"][:2]
+        return [cells.cell_of(lon, lat, cells.LEVEL_MAX)]
+    if geometry["type"] == "GeometryCollection":
+        return [cell for part in geometry["geometries"] for cell in geometry_cells(part)]
+    return cells.cover(box_of(geometry["coordinates"]))
+
+
+def _leaves(value: Any) -> Iterator[bool | int | float | str]:
+    if isinstance(value, bool | int | float | str):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _leaves(part)

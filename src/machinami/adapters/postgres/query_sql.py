@@ -1,0 +1,263 @@
+"""Turns a query tree into SQL that walks candidates in order of creation, through the index tables only.
+
+A query is first broken into *narrowings*: selects of sequences, each holding every entity for which one part of the
+query can be true. They are probed for size; the small ones drive the walk, and each candidate is then decided exactly
+on its document by `data.matching` inside the store. So the plan never rests on the server's statistics, and this
+module may leave out what the index tables don't know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from machinami.adapters.postgres import cells
+from machinami.adapters.postgres.index_rows import SCOPE, TEXT_CHARACTERS_MAX, path_key, text_key
+from machinami.kernel.geometry import box_of
+from machinami.kernel.ids import shard_of
+from machinami.kernel.query import (
+    And,
+    Compare,
+    Comparison,
+    Condition,
+    EntityQuery,
+    Exists,
+    GeoQuery,
+    GeoRelation,
+    Or,
+    Range,
+    ScopeQuery,
+)
+
+PROBE_ROWS_MAX: Final = 10_000
+SYSTEM_NAMES: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt"})
+ORDERED: Final = {
+    Comparison.EQUAL: "=",
+    Comparison.GREATER: ">",
+    Comparison.GREATER_EQUAL: ">=",
+    Comparison.LESS: "<",
+    Comparison.LESS_EQUAL: "<=",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL with `?` for its parameters; pieces are numbered once they are put together."""
+
+    text: str
+    parameters: tuple[Any, ...] = ()
+
+    def numbered(self) -> tuple[str, tuple[Any, ...]]:
+        """The text with `$1`, `$2` … and its parameters."""
+        parts = self.text.split("?")
+        text = parts[0] + "".join(f"${place}{part}" for place, part in enumerate(parts[1:], start=1))
+        return text, self.parameters
+
+
+def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
+    """Pieces in one, in order."""
+    pieces = list(pieces)
+    return Sql(separator.join(f"({piece.text})" for piece in pieces), tuple(p for piece in pieces for p in piece.parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a query comes to: the tenant, one type that all answers have (if there is one), and its narrowings."""
+
+    tenant: str
+    type: str | None
+    narrowings: tuple[Sql, ...]
+
+    def probe(self) -> Sql:
+        """One row: how many rows each narrowing has, at most `PROBE_ROWS_MAX` + 1."""
+        counts = [
+            Sql(f"select count(*) from (select 1 from ({one.text}) r limit {PROBE_ROWS_MAX + 1}) p", one.parameters)  # noqa: S608
+            for one in self.narrowings
+        ]
+        columns = joined(", ", counts)
+        return Sql(f"select {columns.text}", columns.parameters)
+
+    def driver(self, sizes: list[int]) -> Sql:
+        """The sequences to walk, given the probed sizes: the small narrowings together, else all, else the type."""
+        small = [one for one, size in zip(self.narrowings, sizes, strict=True) if size <= PROBE_ROWS_MAX]
+        if small:
+            chosen = small
+        elif len(self.narrowings) > 1:
+            chosen = list(self.narrowings)
+        else:
+            return self._all()
+        rows = joined(" intersect ", chosen)
+        if self.type is None:
+            return rows
+        return Sql(
+            f"select d.sequence from ({rows.text}) d where exists (select 1 from entity_type t"  # noqa: S608
+            " where t.tenant = ? and t.type = ? and t.sequence = d.sequence)",
+            (*rows.parameters, self.tenant, self.type),
+        )
+
+    def _all(self) -> Sql:
+        if self.type is not None:
+            return Sql("select sequence from entity_type where tenant = ? and type = ?", (self.tenant, self.type))
+        return Sql("select sequence from entity where tenant = ?", (self.tenant,))
+
+    def page(self, driver: Sql, after: int, rows: int) -> Sql:
+        """Candidates behind `after`: `place` is the walked sequence; the other columns are null if it is gone."""
+        return Sql(
+            f"select c.sequence as place, e.sequence, e.version, e.document from (select sequence from ({driver.text}) d"  # noqa: S608
+            " where sequence > ? order by sequence limit ?) c left join entity e on e.tenant = ? and e.sequence = c.sequence"
+            " order by c.sequence",
+            (*driver.parameters, after, rows, self.tenant),
+        )
+
+    def count(self, driver: Sql, now: Any) -> Sql:
+        """The number of entities of an exact plan (see `exact`) that have not expired."""
+        return Sql(
+            f"select count(*) - (select count(*) from entity e where e.tenant = ? and e.expires_at <= ?"  # noqa: S608
+            f" and e.sequence in (select sequence from ({driver.text}) x)) from ({driver.text}) d",
+            (self.tenant, now, *driver.parameters, *driver.parameters),
+        )
+
+
+def plan_query(tenant: str, query: EntityQuery) -> Plan:
+    """Break a query into its narrowings."""
+    known = [_selector_ids(tenant, query)]
+    if query.attributes:
+        known.append(joined(" union ", (_attribute(tenant, name) for name in query.attributes)))
+    if query.condition is not None:
+        parts = query.condition.items if isinstance(query.condition, And) else (query.condition,)
+        known.extend(_condition(tenant, part) for part in parts)
+    if query.geo is not None:
+        known.append(_geo(tenant, query.geo))
+    if query.scope is not None:
+        known.append(_scope(tenant, query.scope))
+    single = _single_type(query)
+    if single is None:
+        known.append(_selector_types(tenant, query))
+    return Plan(tenant, single, tuple(one for one in known if one is not None))
+
+
+def exact(query: EntityQuery) -> bool:
+    """Whether the driver alone is the answer: nothing but one plain type (or nothing at all) is asked for."""
+    plain = not (query.attributes or query.condition or query.geo or query.scope or query.dataset_ids)
+    if not plain or len(query.selectors) > 1:
+        return False
+    if not query.selectors:
+        return True
+    selector = query.selectors[0]
+    if selector.ids is not None or selector.id_pattern is not None:
+        return False
+    return selector.types is None or [len(one) for one in selector.types.any_of] == [1]
+
+
+def _single_type(query: EntityQuery) -> str | None:
+    if len(query.selectors) != 1 or query.selectors[0].types is None or len(query.selectors[0].types.any_of) != 1:
+        return None
+    return min(query.selectors[0].types.any_of[0])
+
+
+def _selector_types(tenant: str, query: EntityQuery) -> Sql | None:
+    types: set[str] = set()
+    for selector in query.selectors:
+        if selector.types is None:
+            return None
+        types.update(min(wanted) for wanted in selector.types.any_of)
+    if not types:
+        return None
+    return joined(
+        " union ",
+        (Sql("select sequence from entity_type where tenant = ? and type = ?", (tenant, one)) for one in sorted(types)),
+    )
+
+
+def _selector_ids(tenant: str, query: EntityQuery) -> Sql | None:
+    ids: set[str] = set()
+    for selector in query.selectors:
+        if selector.ids is None:
+            return None
+        ids |= selector.ids
+    if not ids:
+        return None
+    shards = sorted({shard_of(tenant, one) for one in ids})
+    return Sql(
+        "select sequence from entity where tenant = ? and shard = any(?::smallint[]) and id = any(?::text[])",
+        (tenant, shards, sorted(ids)),
+    )
+
+
+def _attribute(tenant: str, name: str) -> Sql:
+    return Sql("select sequence from entity_attribute where tenant = ? and path = ?", (tenant, path_key(name)))
+
+
+def _condition(tenant: str, condition: Condition) -> Sql | None:
+    if isinstance(condition, And):
+        known = [rows for rows in (_condition(tenant, part) for part in condition.items) if rows is not None]
+        return joined(" intersect ", known) if known else None
+    if isinstance(condition, Or):
+        each = [_condition(tenant, part) for part in condition.items]
+        return joined(" union ", (rows for rows in each if rows)) if all(each) else None
+    if condition.path.name in SYSTEM_NAMES:
+        return None
+    if isinstance(condition, Exists):
+        return _attribute(tenant, condition.path.name)
+    return _compare(tenant, condition)
+
+
+def _compare(tenant: str, compare: Compare) -> Sql | None:
+    path = compare.path
+    if compare.operator in (Comparison.NOT_EQUAL, Comparison.NOT_MATCHES):
+        return None
+    if path.sub or path.members or compare.operator is Comparison.MATCHES:
+        return _attribute(tenant, path.name)
+    each = [_operand(tenant, path_key(path.name), compare.operator, operand) for operand in compare.operands]
+    known = [rows for rows in each if rows is not None]
+    return joined(" union ", known) if len(known) == len(each) else _attribute(tenant, path.name)
+
+
+def _operand(tenant: str, path: int, operator: Comparison, operand: Any) -> Sql | None:
+    numbers = "select sequence from entity_number where tenant = ? and path = ? and value"
+    if isinstance(operand, Range):
+        if not (_is_number(operand.low) and _is_number(operand.high)):
+            return None
+        return Sql(f"{numbers} between ? and ?", (tenant, path, operand.low, operand.high))
+    if _is_number(operand):
+        return Sql(f"{numbers} {ORDERED[operator]} ?", (tenant, path, float(operand)))
+    if operator is not Comparison.EQUAL or not isinstance(operand, str | bool):
+        return None
+    text = ("true" if operand else "false") if isinstance(operand, bool) else operand
+    return Sql("select sequence from entity_text where tenant = ? and path = ? and value = ?", (tenant, path, text_key(text)))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _geo(tenant: str, geo: GeoQuery) -> Sql:
+    if geo.relation is GeoRelation.DISJOINT or (geo.relation is GeoRelation.NEAR and geo.distance_m_max is None):
+        return _attribute(tenant, geo.property_name)
+    box = box_of(geo.coordinates)
+    boxes = [box]
+    if geo.relation is GeoRelation.NEAR:
+        lon, lat = (box.west + box.east) / 2, (box.south + box.north) / 2
+        boxes = cells.box_around(lon, lat, (geo.distance_m_max or 0.0) + cells.reach_m(box))
+    covering = [cell for one in boxes for cell in cells.cover(one)]
+    path = path_key(geo.property_name)
+    rows = "select sequence from entity_cell where tenant = ? and path = ? and cell"
+    inside = [Sql(f"{rows} between ? and ?", (tenant, path, low, high)) for low, high in cells.ranges(covering)]
+    larger = Sql(f"{rows} = any(?::bigint[])", (tenant, path, cells.ancestors(covering)))
+    return joined(" union ", [*inside, larger])
+
+
+def _scope(tenant: str, scope: ScopeQuery) -> Sql:
+    rows = "select sequence from entity_text where tenant = ? and path = ? and value"
+    path = path_key(SCOPE)
+    parts = []
+    for patterns in scope.any_of:
+        pattern = patterns[0]
+        wild = min((pattern.find(sign) for sign in "+#" if sign in pattern), default=-1)
+        if wild < 0 and len(pattern) <= TEXT_CHARACTERS_MAX:
+            parts.append(Sql(f"{rows} = ?", (tenant, path, pattern)))
+        else:
+            prefix = (pattern[:wild].rstrip("/") if wild >= 0 else pattern)[:TEXT_CHARACTERS_MAX]
+            parts.append(Sql(f"{rows} >= ? and value <= ?", (tenant, path, prefix, prefix + chr(0x10FFFF))))
+    return joined(" union ", parts)

@@ -1,0 +1,1 @@
+"""@context documents: built-in, preloaded, hosted and cached (CIM 009 5.13)."""

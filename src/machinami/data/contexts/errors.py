@@ -1,0 +1,42 @@
+"""Error texts of the @context store."""
+
+from machinami.kernel.error_texts import ErrorText
+from machinami.kernel.errors import Kind
+
+ROWS = {
+    "data.context.not_available": ErrorText(
+        Kind.LD_CONTEXT_NOT_AVAILABLE,
+        "The @context {url} can't be had ({reason}).",
+        "@context {url} を取得できません({reason})。",
+        "Check the address, or add the document to the offline context folder.",
+        "アドレスを確かめるか、オフライン用の context フォルダーに文書を置いてください。",
+    ),
+    "data.context.too_many_documents": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The @context needs more than {most} remote documents.",
+        "@context が {most} を超える外部文書を必要としています。",
+        "Combine the documents into one.",
+        "文書を一つにまとめてください。",
+    ),
+    "data.context.not_a_context": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The body is not a JSON-LD document with an @context member.",
+        "本文が @context をもつ JSON-LD 文書ではありません。",
+        'Send {{"@context": {{…}}}}.',
+        '{{"@context": {{…}}}} の形で送ってください。',
+    ),
+    "data.context.does_not_exist": ErrorText(
+        Kind.RESOURCE_NOT_FOUND,
+        "There is no @context {id} here.",
+        "@context {id} はありません。",
+        "List the known ones with GET /ngsi-ld/v1/jsonldContexts.",
+        "GET /ngsi-ld/v1/jsonldContexts で一覧を確かめてください。",
+    ),
+    "data.context.built_in": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The @context {url} is built in and can't be deleted.",
+        "@context {url} は組み込みのため削除できません。",
+        "Nothing needs to be done.",
+        "操作は不要です。",
+    ),
+}

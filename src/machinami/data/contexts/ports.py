@@ -1,0 +1,12 @@
+"""What the context store needs from outside."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class ContextFetcher(Protocol):
+    """Fetches a remote @context document through the egress guard."""
+
+    async def fetch(self, url: str) -> Any:
+        """The parsed JSON document; raises MachinamiError if it can't be had."""

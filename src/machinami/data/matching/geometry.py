@@ -1,0 +1,128 @@
+"""Geo-queries over one entity (CIM 009 4.10; WGS 84, longitude first).
+
+Topological relations are exact on the plane of longitudes and latitudes (Simple Features, by GEOS). Distances are in
+metres on the sphere of mean radius, at most 0.6 % from the ellipsoid: between two points by the haversine formula;
+with lines or areas the nearest pair of points is found on a local equirectangular plane around the reference (nothing
+is ever buffered in degrees) and its distance measured by haversine. That choice of the nearest pair is good to about
+0.1 % within 100 km below 60 degrees of latitude. `near` measures the nearest points of both geometries, as PostGIS'
+ST_DWithin and the peers do; for point targets this is the standard's buffer exactly.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import asin, cos, radians, sin, sqrt
+from typing import Any, Final
+
+import shapely
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from machinami.kernel.entity import Entity
+from machinami.kernel.errors import Refusal
+from machinami.kernel.query import GeoQuery, GeoRelation
+
+EARTH_RADIUS_M: Final = 6_371_008.8
+_METRES_PER_DEGREE: Final = radians(1) * EARTH_RADIUS_M
+_BAD_GEOMETRY: Final = (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError)
+
+
+def geo_holds(query: GeoQuery, entity: Entity) -> bool:
+    """Whether any instance of the queried GeoProperty stands in the relation; an entity without it never does (4.10)."""
+    return any(
+        instance["type"] == "GeoProperty" and relation_holds(query, instance["value"])
+        for instance in entity.attributes.get(query.property_name, ())
+    )
+
+
+def relation_holds(query: GeoQuery, geometry: dict[str, Any]) -> bool:
+    """Whether one GeoJSON geometry stands in the query's relation to its reference geometry."""
+    if query.relation is GeoRelation.NEAR:
+        return _near(query, geometry)
+    reference = reference_geometry(query)
+    target = _valid(_target_geometry(geometry))
+    match query.relation:
+        case GeoRelation.WITHIN:
+            return bool(reference.contains(target))
+        case GeoRelation.CONTAINS:
+            return bool(reference.within(target))
+        case GeoRelation.OVERLAPS:
+            return bool(reference.overlaps(target))
+        case GeoRelation.INTERSECTS:
+            return bool(reference.intersects(target))
+        case GeoRelation.EQUALS:
+            return bool(reference.equals(target))
+        case GeoRelation.DISJOINT:
+            return bool(reference.disjoint(target))
+
+
+def haversine_m(lon_a: float, lat_a: float, lon_b: float, lat_b: float) -> float:
+    """Great-circle distance in metres of two positions in degrees."""
+    half_lat = radians(lat_b - lat_a) / 2
+    half_lon = radians(lon_b - lon_a) / 2
+    chord = sin(half_lat) ** 2 + cos(radians(lat_a)) * cos(radians(lat_b)) * sin(half_lon) ** 2
+    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(chord)))
+
+
+def distance_m(reference: BaseGeometry, target: BaseGeometry) -> float:
+    """Metres between the nearest points of two geometries in degrees; 0 where they touch. See the module for accuracy."""
+    if reference.geom_type == "Point" and target.geom_type == "Point":
+        return haversine_m(reference.x, reference.y, target.x, target.y)
+    middle = reference.centroid
+    scale = cos(radians(middle.y))
+    line = shapely.shortest_line(_local(reference, middle.x, scale), _local(target, middle.x, scale))
+    (x_a, y_a, *_), (x_b, y_b, *_) = line.coords
+    lon = 1 / (_METRES_PER_DEGREE * max(scale, 1e-9))
+    return haversine_m(x_a * lon, y_a / _METRES_PER_DEGREE, x_b * lon, y_b / _METRES_PER_DEGREE)
+
+
+def _local(geometry: BaseGeometry, middle_lon: float, scale: float) -> BaseGeometry:
+    """Metres east of a meridian and north of the equator; longitudes run around the meridian, not the antimeridian."""
+
+    def project(coordinates: Any) -> Any:
+        projected = coordinates.copy()
+        east = (coordinates[:, 0] - middle_lon + 180) % 360 - 180
+        projected[:, 0] = east * (_METRES_PER_DEGREE * max(scale, 1e-9))
+        projected[:, 1] = coordinates[:, 1] * _METRES_PER_DEGREE
+        return projected
+
+    moved: BaseGeometry = shapely.transform(geometry, project)
+    return moved
+
+
+def _near(query: GeoQuery, geometry: dict[str, Any]) -> bool:
+    if geometry["type"] == "Point" and query.geometry_type == "Point":
+        (lon_a, lat_a, *_), (lon_b, lat_b, *_) = query.coordinates, geometry["coordinates"]
+        distance = haversine_m(lon_a, lat_a, lon_b, lat_b)
+    else:
+        distance = distance_m(reference_geometry(query), _valid(_target_geometry(geometry)))
+    if query.distance_m_max is not None and distance > query.distance_m_max:
+        return False
+    return query.distance_m_min is None or distance > query.distance_m_min
+
+
+@lru_cache(maxsize=4_096)
+def reference_geometry(query: GeoQuery) -> BaseGeometry:
+    """The query's geometry, prepared for many tests; raises `Refusal` `data.query.bad_geometry` if it is none."""
+    try:
+        reference = _valid(shape({"type": query.geometry_type, "coordinates": query.coordinates}))
+    except _BAD_GEOMETRY as error:
+        raise Refusal("data.query.bad_geometry", geometry=query.geometry_type, reason=str(error)) from error
+    if reference.is_empty:
+        raise Refusal("data.query.bad_geometry", geometry=query.geometry_type, reason="it is empty")
+    shapely.prepare(reference)
+    return reference
+
+
+def _target_geometry(geometry: dict[str, Any]) -> BaseGeometry:
+    built: BaseGeometry = shape(geometry)
+    return built
+
+
+def _valid(geometry: BaseGeometry) -> BaseGeometry:
+    """Areas that cross themselves are taken as the area they enclose, so that GEOS can answer at all."""
+    if geometry.geom_type == "Point" or geometry.is_valid:
+        return geometry
+    repaired: BaseGeometry = shapely.make_valid(geometry)
+    return repaired

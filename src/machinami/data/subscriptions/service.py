@@ -1,0 +1,159 @@
+"""Use cases on subscriptions, and the live set of them that the matcher asks: a cache of the store (trust-N12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from machinami.data.matching.index import InterestIndex
+from machinami.data.subscriptions.ports import Figures, MatchStore, SubscriptionRecords, TargetGuard
+from machinami.kernel.access import require
+from machinami.kernel.caller import Caller, Role
+from machinami.kernel.change import Change
+from machinami.kernel.clock import Clock, iso
+from machinami.kernel.errors import Refusal
+from machinami.kernel.ids import new_urn
+from machinami.standards.ngsi_ld.contexts import Context
+from machinami.standards.ngsi_ld.subscription_model import Subscription, SubscriptionLimits
+from machinami.standards.ngsi_ld.subscriptions import from_record, parse_subscription, patch_subscription, to_record
+
+KIND = "subscription"
+LOAD_BATCH = 500
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stored subscription with the @context it was made under and its times."""
+
+    tenant: str
+    subscription: Subscription
+    context_source: Any
+    created_at: str
+    modified_at: str
+
+
+class Subscriptions:
+    """Create, read, change and delete subscriptions; `standing` finds those that a change may concern."""
+
+    def __init__(
+        self, records: SubscriptionRecords, matches: MatchStore, guard: TargetGuard, clock: Clock, limits: SubscriptionLimits
+    ) -> None:
+        self._records = records
+        self._matches = matches
+        self._guard = guard
+        self._clock = clock
+        self._limits = limits
+        self._live: dict[Key, Standing] = {}
+        self._index: InterestIndex[Key] = InterestIndex()
+
+    async def load(self) -> int:
+        """Fill the live set from the store; returns how many there are."""
+        place = 0
+        while True:
+            records, place = await self._records.everywhere(KIND, place, LOAD_BATCH)
+            for record in records:
+                self._keep(_standing(record.tenant, record.document))
+            if not place:
+                return len(self._live)
+
+    def standing(self, change: Change) -> list[Standing]:
+        """Subscriptions that may fire on a change; `rules.fires` decides."""
+        keys = self._index.candidates(None, change.entity, change.names)
+        return [self._live[key] for key in sorted(keys) if key[0] == change.tenant]
+
+    async def create(self, caller: Caller, document: Any, context: Context) -> Subscription:
+        """5.8.1."""
+        require(caller, Role.WRITER)
+        subscription = parse_subscription(document, context, self._limits, new_id=new_urn("Subscription"))
+        self._check(subscription)
+        now = iso(self._clock.now())
+        standing = Standing(caller.tenant, subscription, context.source, now, now)
+        if not await self._records.add(caller.tenant, KIND, subscription.id, _record(standing)):
+            raise Refusal("data.subscription.already_exists", id=subscription.id)
+        self._keep(standing)
+        return subscription
+
+    async def update(self, caller: Caller, subscription_id: str, document: Any, context: Context) -> Subscription:
+        """5.8.2."""
+        require(caller, Role.WRITER)
+        current = await self._one(caller, subscription_id)
+        subscription = patch_subscription(current.subscription, document, context, self._limits)
+        self._check(subscription)
+        source = context.source if context.source is not None else current.context_source
+        standing = Standing(caller.tenant, subscription, source, current.created_at, iso(self._clock.now()))
+        await self._records.put(caller.tenant, KIND, subscription_id, _record(standing))
+        self._keep(standing)
+        return subscription
+
+    async def retrieve(self, caller: Caller, subscription_id: str) -> tuple[Standing, Figures | None]:
+        """5.8.3: the subscription and its delivery figures."""
+        require(caller, Role.READER)
+        standing = await self._one(caller, subscription_id)
+        states = await self._matches.states(caller.tenant, [subscription_id])
+        return standing, states.get(subscription_id)
+
+    async def listing(
+        self, caller: Caller, limit: int, offset: int
+    ) -> tuple[list[tuple[Standing, Figures | None]], int]:
+        """5.8.4: a page in order of creation, with figures, and the total."""
+        require(caller, Role.READER)
+        records = await self._records.listing(caller.tenant, KIND, limit, offset)
+        found = [_standing(caller.tenant, record) for record in records]
+        states = await self._matches.states(caller.tenant, [one.subscription.id for one in found])
+        total = await self._records.count(caller.tenant, KIND)
+        return [(one, states.get(one.subscription.id)) for one in found], total
+
+    async def delete(self, caller: Caller, subscription_id: str) -> None:
+        """5.8.5; notifications that wait are forgotten."""
+        require(caller, Role.WRITER)
+        if not await self._records.remove(caller.tenant, KIND, subscription_id):
+            raise Refusal("data.subscription.does_not_exist", id=subscription_id)
+        self._live.pop((caller.tenant, subscription_id), None)
+        self._index.remove((caller.tenant, subscription_id))
+        await self._matches.drop_lane(caller.tenant, subscription_id)
+
+    def now_text(self) -> str:
+        """The present instant, against which a subscription's status is judged."""
+        return iso(self._clock.now())
+
+    def forget_all(self) -> None:
+        """Empty the live set after the store was emptied (development mode)."""
+        for key in list(self._live):
+            self._index.remove(key)
+        self._live.clear()
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    async def _one(self, caller: Caller, subscription_id: str) -> Standing:
+        record = await self._records.fetch(caller.tenant, KIND, subscription_id)
+        if record is None:
+            raise Refusal("data.subscription.does_not_exist", id=subscription_id)
+        return _standing(caller.tenant, record)
+
+    def _check(self, subscription: Subscription) -> None:
+        if subscription.expires_at and subscription.expires_at <= iso(self._clock.now()):
+            raise Refusal("data.subscription.expires_in_past", expires_at=subscription.expires_at)
+        endpoint = subscription.notification.endpoint
+        self._guard.check(endpoint.uri, endpoint.receiver_info)
+
+    def _keep(self, standing: Standing) -> None:
+        key = (standing.tenant, standing.subscription.id)
+        self._live[key] = standing
+        self._index.add(key, standing.subscription.query, standing.subscription.watched)
+
+
+def _record(standing: Standing) -> dict[str, Any]:
+    return {
+        "subscription": to_record(standing.subscription),
+        "context": standing.context_source,
+        "createdAt": standing.created_at,
+        "modifiedAt": standing.modified_at,
+    }
+
+
+def _standing(tenant: str, record: dict[str, Any]) -> Standing:
+    return Standing(
+        tenant, from_record(record["subscription"]), record["context"], record["createdAt"], record["modifiedAt"]
+    )

@@ -1,0 +1,1 @@
+"""HTTP: the APIs and the console's JSON. Handlers turn a `Call` into an `Answer`; `asgi` speaks with the server."""

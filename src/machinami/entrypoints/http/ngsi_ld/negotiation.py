@@ -1,0 +1,167 @@
+"""Media types and @context of requests and answers (CIM 009 6.3.4-6.3.7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from machinami.data.contexts.service import Contexts
+from machinami.entrypoints.http.messages import GEO_JSON, JSON, LD_JSON, MERGE_PATCH_JSON, Answer, Call, json_answer
+from machinami.kernel.errors import Refusal
+from machinami.standards.json_input import loads
+from machinami.standards.ngsi_ld.contexts import CORE_CONTEXT_URL, Context
+
+CONTEXT_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
+_LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[a-zA-Z*]+\s*=\s*(?:"[^"]*"|[^;,\s]*)\s*)*)')
+_RELATION = re.compile(r'rel\s*=\s*(?:"([^"]*)"|([^;,\s]*))')
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A parsed request body with the @context that names its terms; `simplified` if the client says so."""
+
+    document: Any
+    context: Context
+
+
+class Negotiator:
+    """Reads bodies and writes answers in the media type and @context that the client asked for."""
+
+    def __init__(self, contexts: Contexts, json_depth_max: int) -> None:
+        self._contexts = contexts
+        self._json_depth_max = json_depth_max
+
+    async def body(self, call: Call, media_types: Sequence[str] = (JSON, LD_JSON)) -> Body:
+        """The JSON body and its @context: in the body for ld+json, in the Link header for json, never both."""
+        media_type = call.media_type
+        if media_type not in media_types:
+            raise Refusal("http.media_type.unsupported", given=media_type or "none", allowed=", ".join(media_types))
+        if not call.body:
+            raise Refusal("http.body.empty")
+        document = loads(call.body, self._json_depth_max)
+        link = link_context(call)
+        holders = document if isinstance(document, list) else [document]
+        embedded = [one for one in holders if isinstance(one, dict) and "@context" in one]
+        if media_type == LD_JSON:
+            if link is not None:
+                raise Refusal("http.context.both")
+            if isinstance(document, dict) and not embedded:
+                raise Refusal("http.context.missing")
+            local = document.get("@context") if isinstance(document, dict) else None
+        else:
+            if embedded and media_type == JSON:
+                raise Refusal("http.context.in_json")
+            local = link
+        return Body(document, await self._contexts.resolve(call.caller.tenant, local))
+
+    async def item_context(self, call: Call, body: Body, item: Any) -> Context:
+        """The @context of one member of a batch: its own in ld+json, else the request's."""
+        if call.media_type == LD_JSON and isinstance(item, dict) and "@context" in item:
+            return await self._contexts.resolve(call.caller.tenant, item["@context"])
+        return body.context
+
+    async def link(self, call: Call) -> Context:
+        """The @context of a request without a body."""
+        return await self._contexts.resolve(call.caller.tenant, link_context(call))
+
+    def answer(
+        self, call: Call, document: Any, context: Context, status: int = 200, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """A JSON answer in the accepted media type, with @context in the body (ld+json) or in a Link header (json)."""
+        media_type = accepted(call)
+        source = context.source if context.source is not None else CORE_CONTEXT_URL
+        extra = dict(headers or {})
+        if media_type == LD_JSON:
+            document = _with_context(document, source)
+        else:
+            _add_link(extra, source)
+        return json_answer(document, status, media_type, extra)
+
+    def geojson_answer(self, call: Call, document: Any, context: Context, headers: dict[str, str] | None = None) -> Answer:
+        """A GeoJSON answer; `Prefer: body=json` moves the @context to a Link header (6.3.7)."""
+        source = context.source if context.source is not None else CORE_CONTEXT_URL
+        extra = dict(headers or {})
+        if call.header("prefer").replace(" ", "") == "body=json":
+            _add_link(extra, source)
+        else:
+            document = {**document, "@context": source}
+        return json_answer(document, 200, GEO_JSON, extra)
+
+
+def link_context(call: Call) -> str | None:
+    """The URL of the Link header's JSON-LD context, None if there is none; more than one is refused."""
+    header = call.header("link")
+    if not header:
+        return None
+    found = []
+    for match in _LINK.finditer(header):
+        relation = _RELATION.search(match[2])
+        if relation and (relation[1] or relation[2]) == CONTEXT_RELATION:
+            found.append(match[1])
+    if len(found) > 1:
+        raise Refusal("http.context.several_links")
+    return found[0] if found else None
+
+
+def accepted(call: Call, offered: Sequence[str] = (JSON, LD_JSON)) -> str:
+    """The offered media type that the Accept header likes best; the first offered one wins a tie (6.3.4)."""
+    header = call.header("accept")
+    if not header:
+        return offered[0]
+    best, best_weight = "", 0.0
+    ranges = [_media_range(part) for part in header.split(",")]
+    for media_type in offered:
+        weight = _weight(media_type, ranges)
+        if weight > best_weight:
+            best, best_weight = media_type, weight
+    if not best:
+        raise Refusal("http.accept.impossible", given=header[:100], offered=", ".join(offered))
+    return best
+
+
+def _media_range(text: str) -> tuple[str, float]:
+    name, *parameters = (part.strip() for part in text.split(";"))
+    weight = 1.0
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "q":
+            try:
+                weight = min(1.0, max(0.0, float(value)))
+            except ValueError:
+                weight = 0.0
+    return name.lower(), weight
+
+
+def _weight(media_type: str, ranges: list[tuple[str, float]]) -> float:
+    family = media_type.split("/")[0]
+    for wanted in (media_type, f"{family}/*", "*/*"):
+        weights = [weight for name, weight in ranges if name == wanted]
+        if weights:
+            return max(weights)
+    return 0.0
+
+
+def _with_context(document: Any, source: Any) -> Any:
+    if isinstance(document, list):
+        return [_with_context(one, source) for one in document]
+    return {**document, "@context": source}
+
+
+def _add_link(headers: dict[str, str], source: Any) -> None:
+    link = f'<{_link_target(source)}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'
+    headers["link"] = f"{link}, {headers['link']}" if "link" in headers else link
+
+
+def _link_target(source: Any) -> str:
+    if isinstance(source, str):
+        return source
+    if isinstance(source, list):
+        urls = [one for one in source if isinstance(one, str)]
+        if urls:
+            return urls[0]
+    return CORE_CONTEXT_URL
+
+
+PATCH_TYPES: Final = (JSON, LD_JSON, MERGE_PATCH_JSON)

@@ -1,0 +1,95 @@
+"""Subscriptions: clauses 6.10 and 6.11 over 5.8."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from machinami.data.subscriptions.ports import Figures
+from machinami.data.subscriptions.rules import status_of
+from machinami.data.subscriptions.service import Standing, Subscriptions
+from machinami.entrypoints.http.messages import Answer, Call, only
+from machinami.entrypoints.http.ngsi_ld import parameters
+from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
+from machinami.kernel.clock import iso
+from machinami.kernel.errors import Refusal
+from machinami.kernel.settings import Settings
+from machinami.standards.ngsi_ld.contexts import Context
+from machinami.standards.ngsi_ld.subscriptions import render_subscription
+
+ADDRESS = "/ngsi-ld/v1/subscriptions"
+
+
+class SubscriptionHandlers:
+    """Handlers of `/subscriptions…`."""
+
+    def __init__(self, subscriptions: Subscriptions, negotiator: Negotiator, settings: Settings) -> None:
+        self._subscriptions = subscriptions
+        self._negotiator = negotiator
+        self._settings = settings
+
+    async def create(self, call: Call) -> Answer:
+        """POST /subscriptions (6.10.3.1, 5.8.1)."""
+        only(call, parameters.LOCAL)
+        body = await self._negotiator.body(call)
+        subscription = await self._subscriptions.create(call.caller, body.document, body.context)
+        return Answer(201, headers={"location": f"{ADDRESS}/{subscription.id}"})
+
+    async def listing(self, call: Call) -> Answer:
+        """GET /subscriptions (6.10.3.2, 5.8.4)."""
+        only(call, parameters.PAGING | parameters.LOCAL | {"options"})
+        context = await self._negotiator.link(call)
+        page = parameters.page(call, self._settings)
+        found, total = await self._subscriptions.listing(call.caller, page.limit, page.offset)
+        headers = {"ngsild-results-count": str(total)} if page.count else {}
+        if page.offset + page.limit < total and page.limit:
+            following = urlencode({"limit": page.limit, "offset": page.offset + page.limit})
+            headers["link"] = f'<{ADDRESS}?{following}>; rel="next"'
+        documents = [self._document(call, standing, state, context) for standing, state in found]
+        return self._negotiator.answer(call, documents, context, headers=headers)
+
+    async def retrieve(self, call: Call) -> Answer:
+        """GET /subscriptions/{id} (6.11.3.1, 5.8.3)."""
+        only(call, parameters.LOCAL | {"options"})
+        context = await self._negotiator.link(call)
+        standing, state = await self._subscriptions.retrieve(call.caller, call.segments[0])
+        return self._negotiator.answer(call, self._document(call, standing, state, context), context)
+
+    async def update(self, call: Call) -> Answer:
+        """PATCH /subscriptions/{id} (6.11.3.2, 5.8.2)."""
+        only(call, parameters.LOCAL)
+        body = await self._negotiator.body(call, PATCH_TYPES)
+        await self._subscriptions.update(call.caller, call.segments[0], body.document, body.context)
+        return Answer(204)
+
+    async def delete(self, call: Call) -> Answer:
+        """DELETE /subscriptions/{id} (6.11.3.3, 5.8.5)."""
+        only(call, parameters.LOCAL)
+        await self._subscriptions.delete(call.caller, call.segments[0])
+        return Answer(204)
+
+    def _document(self, call: Call, standing: Standing, figures: Figures | None, context: Context) -> dict[str, Any]:
+        options = call.query.get("options", "")
+        if options not in ("", "sysAttrs"):
+            raise Refusal("http.query.not_valid", name="options", value=options[:50], wanted="sysAttrs")
+        times = {"createdAt": standing.created_at, "modifiedAt": standing.modified_at} if options else None
+        status = status_of(standing.subscription, self._subscriptions.now_text())
+        return render_subscription(standing.subscription, context, status=status, delivery=_delivery(figures), times=times)
+
+
+def _delivery(figures: Figures | None) -> dict[str, Any]:
+    """The read-only members of NotificationParams (5.2.14)."""
+    if figures is None:
+        return {}
+    failing = figures.last_failure and (figures.last_success is None or figures.last_failure > figures.last_success)
+    found: dict[str, Any] = {"status": "failed" if failing else "ok", "timesSent": figures.times_sent}
+    if figures.times_failed:
+        found["timesFailed"] = figures.times_failed
+    for name, at in (
+        ("lastNotification", figures.last_notification),
+        ("lastSuccess", figures.last_success),
+        ("lastFailure", figures.last_failure),
+    ):
+        if at is not None:
+            found[name] = iso(at)
+    return found

@@ -1,0 +1,1 @@
+"""In-region linkage (SCRA 7.2.8): what a town already has - its files - becomes entities of standard models."""

@@ -1,0 +1,1 @@
+"""What an app may import: the shared vocabulary and fakes to test against."""

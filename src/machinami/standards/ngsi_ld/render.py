@@ -1,0 +1,237 @@
+"""Writing entities: normalized, concise, simplified and GeoJSON (CIM 009 4.5.1-4.5.4, 4.5.16, 4.5.17), and time series.
+
+Members come in the order id, type, scope, attributes, system times. One value is written bare, several as an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from machinami.kernel.entity import LOCATION, VALUE_MEMBER, Entity, Instance
+from machinami.standards.ngsi_ld.contexts import Context
+from machinami.standards.ngsi_ld.geojson import looks_like_geometry
+from machinami.standards.ngsi_ld.language import chosen_text
+
+
+class Format(StrEnum):
+    """Representations of an entity."""
+
+    NORMALIZED = "normalized"
+    CONCISE = "concise"
+    SIMPLIFIED = "simplified"
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """How to write entities.
+
+    `attributes`, `pick`, `omit` hold expanded attribute names; `pick` and `omit` also the entity members `id`, `type`,
+    `scope`, `createdAt`, `modifiedAt`, `expiresAt`. `attributes` keeps all entity members; `pick` keeps only what it
+    names. `dataset_ids` keeps instances of these datasets (`@none` = the default instance). `language` is a language
+    range as in `Accept-Language`: LanguageProperties are written as the text chosen by it.
+    """
+
+    format: Format = Format.NORMALIZED
+    sys_attrs: bool = False
+    language: str | None = None
+    attributes: frozenset[str] | None = None
+    pick: frozenset[str] | None = None
+    omit: frozenset[str] = frozenset()
+    dataset_ids: frozenset[str] | None = None
+
+
+NORMALIZED: Final = Representation()
+ENTITY_MEMBERS: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"})
+_METADATA: Final = (
+    *("observedAt", "unitCode", "datasetId", "objectType", "expiresAt", "ngsildproof", "previousLanguageMap"),
+    *("previousVocab", "previousValueList", "previousObjectList", "previousJson"),
+)
+_VOCABULARY: Final = frozenset({"objectType", "previousVocab"})
+_SYSTEM: Final = ("createdAt", "modifiedAt", "deletedAt", "instanceId")
+_HIDDEN: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId", "attributes", "type"})
+
+
+def parse_projection(text: str, context: Context) -> frozenset[str]:
+    """The members named by a `pick`, `omit` or `attrs` list, names expanded. Refusal `ngsi_ld.name.not_valid` for an
+    empty or impossible name."""
+    names = (name.strip() for name in text.split(","))
+    return frozenset(name if name in ENTITY_MEMBERS else context.expanded[name] for name in names)
+
+
+def render_entity(entity: Entity, context: Context, representation: Representation = NORMALIZED) -> dict[str, Any]:
+    """The JSON-ready document of an entity, without `@context`, which the caller adds where the media type wants it."""
+    compacted = context.compacted
+    types = entity.types
+    document: dict[str, Any] = {
+        "id": entity.id,
+        "type": compacted[types[0]] if len(types) == 1 else [compacted[one] for one in types],
+    }
+    if entity.scopes:
+        document["scope"] = _one_or_many(entity.scopes)
+    writer = _WRITERS[representation.format]
+    chosen = _selected(entity, representation)
+    if chosen is None:
+        for iri, instances in entity.attributes.items():
+            document[compacted[iri]] = writer(instances, context, representation)
+    else:
+        for iri in chosen:
+            instances = _datasets(entity.attributes[iri], representation)
+            if instances:
+                document[compacted[iri]] = writer(instances, context, representation)
+    if entity.expires_at:
+        document["expiresAt"] = entity.expires_at
+    if representation.sys_attrs:
+        document["createdAt"] = entity.created_at
+        document["modifiedAt"] = entity.modified_at
+    if representation.pick is not None or representation.omit:
+        _project(document, representation)
+    return document
+
+
+def render_geojson_feature(
+    entity: Entity, context: Context, representation: Representation = NORMALIZED, geometry_property: str = LOCATION
+) -> dict[str, Any]:
+    """An entity as a GeoJSON Feature (4.5.16); `geometry_property` (expanded) is its geometry, null if it has none."""
+    properties = render_entity(entity, context, representation)
+    entity_id = properties.pop("id", None)
+    feature: dict[str, Any] = {"id": entity.id if entity_id is None else entity_id, "type": "Feature", "geometry": None}
+    instances = _datasets(entity.attributes.get(geometry_property, []), representation)
+    if instances and instances[0]["type"] == "GeoProperty":
+        feature["geometry"] = instances[0]["value"]
+    feature["properties"] = properties
+    return feature
+
+
+def render_feature_collection(
+    entities: Iterable[Entity], context: Context, representation: Representation = NORMALIZED, geometry_property: str = LOCATION
+) -> dict[str, Any]:
+    """Entities as a GeoJSON FeatureCollection (4.5.17)."""
+    features = [render_geojson_feature(entity, context, representation, geometry_property) for entity in entities]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _selected(entity: Entity, representation: Representation) -> list[str] | None:
+    """The attributes to write, None for all of them without a further look."""
+    kept, pick, omit = representation.attributes, representation.pick, representation.omit
+    if kept is None and pick is None and not omit and representation.dataset_ids is None:
+        return None
+    return [
+        iri for iri in entity.attributes if (kept is None or iri in kept) and (pick is None or iri in pick) and iri not in omit
+    ]
+
+
+def _datasets(instances: list[Instance], representation: Representation) -> list[Instance]:
+    wanted = representation.dataset_ids
+    return instances if wanted is None else [one for one in instances if one.get("datasetId", "@none") in wanted]
+
+
+def _project(document: dict[str, Any], representation: Representation) -> None:
+    for member in ENTITY_MEMBERS:
+        if member in representation.omit or (representation.pick is not None and member not in representation.pick):
+            document.pop(member, None)
+
+
+def _one_or_many(items: Sequence[Any]) -> Any:
+    return items[0] if len(items) == 1 else list(items)
+
+
+def _normalized(instances: list[Instance], context: Context, representation: Representation) -> Any:
+    if len(instances) == 1:
+        return render_instance(instances[0], context, representation)
+    return [render_instance(one, context, representation) for one in instances]
+
+
+def render_instance(instance: Instance, context: Context, representation: Representation = NORMALIZED) -> dict[str, Any]:
+    """One attribute instance in normalized form."""
+    kind = instance["type"]
+    if kind == "Property" or kind == "GeoProperty" or kind == "Relationship":
+        written = {"type": kind} | {member: value for member, value in instance.items() if member not in _HIDDEN}
+        if "objectType" in instance:
+            written["objectType"] = _compacted(instance["objectType"], context)
+    else:
+        written = _special(instance, context, representation)
+    if "attributes" in instance:
+        for iri, subs in instance["attributes"].items():
+            written[context.compacted[iri]] = _normalized(subs, context, representation)
+    if representation.sys_attrs:
+        for member in _SYSTEM:
+            if member in instance:
+                written[member] = instance[member]
+    return written
+
+
+def _special(instance: Instance, context: Context, representation: Representation) -> dict[str, Any]:
+    """The kinds whose value is not written as it is stored: language filter, compaction of vocabulary."""
+    kind = instance["type"]
+    member = VALUE_MEMBER[kind]
+    value = instance[member]
+    written: dict[str, Any] = {"type": kind}
+    if kind == "LanguageProperty" and representation.language is not None:
+        text, language = chosen_text(value, representation.language)
+        written = {"type": "Property", "value": text, "lang": language}
+    elif kind == "VocabProperty":
+        written[member] = _compacted(value, context)
+    else:
+        written[member] = value
+    for each in _METADATA:
+        if each in instance:
+            written[each] = _compacted(instance[each], context) if each in _VOCABULARY else instance[each]
+    return written
+
+
+def _compacted(value: Any, context: Context) -> Any:
+    return [context.compacted[one] for one in value] if isinstance(value, list) else context.compacted[value]
+
+
+def _concise(instances: list[Instance], context: Context, representation: Representation) -> Any:
+    if len(instances) == 1:
+        return _concise_one(instances[0], context, representation)
+    return [_concise_one(one, context, representation, bare=False) for one in instances]
+
+
+def _concise_one(instance: Instance, context: Context, representation: Representation, *, bare: bool = True) -> Any:
+    """The concise form: no type where the value tells it, no object where a value alone says it all (4.5.2.3)."""
+    kind = instance["type"]
+    base = {key: value for key, value in instance.items() if key != "attributes"}
+    written = render_instance(base, context, representation)
+    value = written.get("value")
+    if written["type"] != "Property" or not looks_like_geometry(value):
+        del written["type"]
+    for iri, subs in instance.get("attributes", {}).items():
+        written[context.compacted[iri]] = _concise(subs, context, representation)
+    if bare and len(written) == 1 and "value" in written:
+        if kind == "GeoProperty":
+            return value
+        if not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(one, dict) for one in value)):
+            return value
+    return written
+
+
+def _simplified(instances: list[Instance], context: Context, representation: Representation) -> Any:
+    if len(instances) == 1 and "datasetId" not in instances[0]:
+        return _simplified_one(instances[0], context, representation)
+    return {"dataset": {one.get("datasetId", "@none"): _simplified_one(one, context, representation) for one in instances}}
+
+
+def _simplified_one(instance: Instance, context: Context, representation: Representation) -> Any:
+    kind = instance["type"]
+    if kind == "Property" or kind == "GeoProperty":
+        return instance["value"]
+    if kind == "Relationship":
+        return instance["object"]
+    if kind == "LanguageProperty":
+        if representation.language is not None:
+            return chosen_text(instance["languageMap"], representation.language)[0]
+        return {"languageMap": instance["languageMap"]}
+    if kind == "VocabProperty":
+        return {"vocab": _compacted(instance["vocab"], context)}
+    if kind == "ListRelationship":
+        return {"objectList": [one["object"] for one in instance["objectList"]]}
+    member = VALUE_MEMBER[kind]
+    return {member: instance[member]}
+
+
+_WRITERS: Final = {Format.NORMALIZED: _normalized, Format.CONCISE: _concise, Format.SIMPLIFIED: _simplified}

@@ -1,0 +1,75 @@
+"""A subscription as the matcher and the notifier use it (CIM 009 5.2.12, 5.2.14, 5.2.15): all names are expanded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from machinami.kernel.query import EntityQuery
+from machinami.standards.ngsi_ld.render import Representation
+
+
+class Trigger(StrEnum):
+    """What a subscription fires on (`notificationTrigger`)."""
+
+    ENTITY_CREATED = "entityCreated"
+    ENTITY_UPDATED = "entityUpdated"
+    ENTITY_DELETED = "entityDeleted"
+    ATTRIBUTE_CREATED = "attributeCreated"
+    ATTRIBUTE_UPDATED = "attributeUpdated"
+    ATTRIBUTE_DELETED = "attributeDeleted"
+
+
+DEFAULT_TRIGGERS: Final = frozenset({Trigger.ATTRIBUTE_CREATED, Trigger.ATTRIBUTE_UPDATED})
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionLimits:
+    """Budgets of a subscription's queries (settings of the same names)."""
+
+    query_nodes_max: int = 200
+    pattern_characters_max: int = 512
+    geometry_vertices_max: int = 2_000
+    entities_max: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and how to notify. `receiver_info` are additional headers, `notifier_info` parameters of the transport."""
+
+    uri: str
+    accept: str = "application/json"
+    receiver_info: tuple[tuple[str, str], ...] = ()
+    notifier_info: tuple[tuple[str, str], ...] = ()
+    timeout_ms: float | None = None
+    cooldown_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What to send: to whom, in which representation, with previous values (`show_changes`) or not."""
+
+    endpoint: Endpoint
+    representation: Representation = field(default_factory=Representation)
+    show_changes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """`query` selects entities, `watched` the attributes whose change fires (none: any attribute).
+
+    `expires_at` is ISO 8601 text, `throttling_s` seconds between notifications. `document` is the client's own text of
+    members that hold no names to expand (q, geoQ, descriptions …), shown again as it came.
+    """
+
+    id: str
+    notification: Notification
+    query: EntityQuery = field(default_factory=EntityQuery)
+    watched: tuple[str, ...] = ()
+    triggers: frozenset[Trigger] = DEFAULT_TRIGGERS
+    active: bool = True
+    expires_at: str | None = None
+    throttling_s: float | None = None
+    jsonld_context: str | None = None
+    document: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,351 @@
+"""Reading and writing subscriptions and notifications (CIM 009 5.2.12, 5.3.1, 5.8.1, 5.8.2).
+
+A member that is not carried out yet is refused (`ngsi_ld.subscription.not_supported`), never stored and forgotten; an
+unknown member is refused too. System members (`status`, `timesSent` …) are ignored in input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from machinami.kernel.entity import LOCATION, NGSI_LD_NULL, Entity
+from machinami.kernel.errors import Refusal
+from machinami.kernel.query import Selector, TypeSelection
+from machinami.standards.ngsi_ld.attributes import is_date_time, is_uri
+from machinami.standards.ngsi_ld.contexts import Context
+from machinami.standards.ngsi_ld.geo import parse_geo_query
+from machinami.standards.ngsi_ld.q import check_pattern, parse_q
+from machinami.standards.ngsi_ld.query_json import CLASSES, from_json, to_json
+from machinami.standards.ngsi_ld.render import (
+    ENTITY_MEMBERS,
+    Format,
+    Representation,
+    render_entity,
+    render_feature_collection,
+)
+from machinami.standards.ngsi_ld.scope import parse_scope_query
+from machinami.standards.ngsi_ld.subscription_model import (
+    DEFAULT_TRIGGERS,
+    Endpoint,
+    Notification,
+    Subscription,
+    SubscriptionLimits,
+    Trigger,
+)
+from machinami.standards.ngsi_ld.subscription_notification import notification_part, refuse
+from machinami.standards.ngsi_ld.types import parse_type_selection
+
+_NOT_YET: Final = frozenset({"timeInterval", "csf", "temporalQ", "splitEntities", "expandValues", "jsonKeys"})
+_SYSTEM: Final = frozenset({"status", "createdAt", "modifiedAt", "@context", "type", "id"})
+_RECORD_CLASSES: Final = CLASSES | {
+    one.__name__: one for one in (Subscription, Notification, Endpoint, Representation, Format, Trigger)
+}
+
+
+def parse_subscription(
+    document: Any, context: Context, limits: SubscriptionLimits | None = None, *, new_id: str = ""
+) -> Subscription:
+    """The subscription that a document holds; `new_id` is its id if the document has none.
+
+    Whether `expiresAt` lies in the past is for the caller to judge, who has the clock. Raises Refusal
+    `ngsi_ld.subscription.not_valid` (member, reason), `.not_supported` (member), and those of the query parsers.
+    """
+    if document.__class__ is not dict:
+        raise refuse("body", "it must be a JSON object")
+    _check_type(document)
+    if "notification" not in document:
+        raise refuse("notification", "it is missing")
+    subscription_id = document.get("id", new_id)
+    if not is_uri(subscription_id):
+        raise refuse("id", "it must be a URI")
+    blank = Subscription(str(subscription_id), Notification(Endpoint("")))
+    return _applied(blank, document, context, limits or SubscriptionLimits())
+
+
+def patch_subscription(
+    current: Subscription, document: Any, context: Context, limits: SubscriptionLimits | None = None
+) -> Subscription:
+    """`current` with the members of a fragment (5.8.2); JSON null and NGSI-LD Null remove a member."""
+    if document.__class__ is not dict:
+        raise refuse("body", "it must be a JSON object")
+    if "type" in document:
+        _check_type(document)
+    if document.get("id", current.id) != current.id:
+        raise refuse("id", "it can't be changed")
+    return _applied(current, document, context, limits or SubscriptionLimits())
+
+
+def to_record(subscription: Subscription) -> dict[str, Any]:
+    """JSON for storage, independent of any @context; `from_record` reads it back."""
+    record: dict[str, Any] = to_json(subscription, _RECORD_CLASSES)
+    return record
+
+
+def from_record(record: Mapping[str, Any]) -> Subscription:
+    """What `to_record` wrote."""
+    subscription: Subscription = from_json(dict(record), _RECORD_CLASSES)
+    return subscription
+
+
+def render_subscription(
+    subscription: Subscription,
+    context: Context,
+    *,
+    status: str,
+    delivery: Mapping[str, Any] | None = None,
+    times: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The subscription as a document, names compacted, without `@context`.
+
+    `status` is `active`, `paused` or `expired`; `delivery` holds the notification's own figures (`status`, `timesSent`,
+    `timesFailed`, `lastNotification`, `lastSuccess`, `lastFailure`), `times` `createdAt` and `modifiedAt` if wanted.
+    """
+    names = context.compacted
+    document: dict[str, Any] = {"id": subscription.id, "type": "Subscription"}
+    given = subscription.document
+    for member, value in given.items():
+        if member == "entities":
+            document[member] = [_selector_document(one, context) for one in subscription.query.selectors]
+        elif member == "watchedAttributes":
+            document[member] = [names[iri] for iri in subscription.watched]
+        elif member == "geoQ" and subscription.query.geo and "geoproperty" in value:
+            document[member] = {**value, "geoproperty": names[subscription.query.geo.property_name]}
+        elif member == "notification":
+            document[member] = _notification_document(value, subscription.notification, context) | dict(delivery or {})
+        else:
+            document[member] = value
+    document.setdefault("notificationTrigger", sorted(subscription.triggers))
+    document["status"] = status
+    return document | dict(times or {})
+
+
+def render_notification(
+    subscription: Subscription, notification_id: str, entities: Sequence[Entity], now_text: str, context: Context
+) -> dict[str, Any]:
+    """The notification (5.3.1) about `entities`, without `@context`: the caller adds it to the body or as a Link.
+
+    With `accept: application/geo+json` the data is a FeatureCollection. An attribute that was deleted is shown by an
+    instance whose value is NGSI-LD Null in the entity given; previous values (`previousValue` …) likewise.
+    """
+    shown = subscription.notification.representation
+    data: Any
+    if subscription.notification.endpoint.accept == "application/geo+json":
+        data = render_feature_collection(entities, context, shown, LOCATION)
+    else:
+        data = [render_entity(entity, context, shown) for entity in entities]
+    return {
+        "id": notification_id,
+        "type": "Notification",
+        "subscriptionId": subscription.id,
+        "notifiedAt": now_text,
+        "data": data,
+    }
+
+
+def _check_type(document: Mapping[str, Any]) -> None:
+    if document.get("type") not in ("Subscription", "https://uri.etsi.org/ngsi-ld/Subscription"):
+        raise refuse("type", "it must be Subscription")
+
+
+def _applied(current: Subscription, document: dict[str, Any], context: Context, limits: SubscriptionLimits) -> Subscription:
+    """`current` changed by each member of the document in turn, then checked as a whole."""
+    kept = dict(current.document)
+    for member, value in document.items():
+        if member in _SYSTEM:
+            continue
+        if member in _NOT_YET:
+            raise Refusal("ngsi_ld.subscription.not_supported", member=member)
+        part = _PARTS.get(member)
+        if part is None:
+            raise refuse(member, "a subscription has no such member")
+        removed = value is None or value == NGSI_LD_NULL
+        if removed and member == "notification":
+            raise refuse(member, "it can't be removed")
+        current = part(current, None if removed else value, context, limits)
+        if removed:
+            kept.pop(member, None)
+        else:
+            kept[member] = value
+    language = kept.get("lang")
+    datasets = frozenset(current.query.dataset_ids) or None
+    shown = replace(current.notification.representation, language=language, dataset_ids=datasets)
+    current = replace(current, notification=replace(current.notification, representation=shown), document=kept)
+    if not current.query.selectors and not current.watched:
+        raise refuse("entities", "a subscription needs entities or watchedAttributes")
+    return current
+
+
+def _query(current: Subscription, **changes: Any) -> Subscription:
+    return replace(current, query=replace(current.query, **changes))
+
+
+def _entities(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is None:
+        return _query(current, selectors=())
+    if not isinstance(value, list) or not value or len(value) > limits.entities_max:
+        raise refuse("entities", f"it must be an array of 1 to {limits.entities_max} selectors")
+    return _query(current, selectors=tuple(_selector(one, context, limits) for one in value))
+
+
+def _selector(value: Any, context: Context, limits: SubscriptionLimits) -> Selector:
+    if not isinstance(value, dict) or not value or not value.keys() <= {"id", "idPattern", "type"}:
+        raise refuse("entities", "a selector has type, id and idPattern only")
+    types, pattern = value.get("type"), value.get("idPattern")
+    selection: TypeSelection | None = None
+    if "type" in value and types != "*":
+        if not isinstance(types, str) or not types:
+            raise refuse("entities", "type must be a type selection")
+        selection = parse_type_selection(types, context, limits.query_nodes_max)
+    ids = None
+    if "id" in value:
+        listed = value["id"] if isinstance(value["id"], list) else [value["id"]]
+        if not listed or not all(map(is_uri, listed)):
+            raise refuse("entities", "id must be a URI or an array of URIs")
+        ids = frozenset(listed)
+    if "idPattern" in value:
+        if not isinstance(pattern, str) or not pattern:
+            raise refuse("entities", "idPattern must be a regular expression")
+        check_pattern(pattern, limits.pattern_characters_max)
+    return Selector(selection, ids, None if ids else pattern)
+
+
+def _watched(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is None:
+        return replace(current, watched=())
+    if not isinstance(value, list) or not value or len(value) > limits.entities_max:
+        raise refuse("watchedAttributes", "it must be an array of attribute names that is not empty")
+    return replace(current, watched=tuple(dict.fromkeys(context.expanded[name] for name in value)))
+
+
+def _triggers(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is None:
+        return replace(current, triggers=DEFAULT_TRIGGERS)
+    if not isinstance(value, list) or not value or not all(one in tuple(Trigger) for one in value):
+        raise refuse("notificationTrigger", f"it must be an array of {', '.join(Trigger)}")
+    return replace(current, triggers=frozenset(map(Trigger, value)))
+
+
+def _q(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is None:
+        return _query(current, condition=None)
+    condition = parse_q(
+        _text("q", value), context, nodes_max=limits.query_nodes_max, pattern_characters_max=limits.pattern_characters_max
+    )
+    return _query(current, condition=condition)
+
+
+def _geo(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is None:
+        return _query(current, geo=None)
+    if not isinstance(value, dict) or not value.keys() <= {"georel", "geometry", "coordinates", "geoproperty"}:
+        raise refuse("geoQ", "it must be an object of georel, geometry, coordinates and perhaps geoproperty")
+    parts = (value.get("georel"), value.get("geometry"), value.get("coordinates"), value.get("geoproperty"))
+    return _query(current, geo=parse_geo_query(*parts, context, limits.geometry_vertices_max))
+
+
+def _scope(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    scope = None if value is None else parse_scope_query(_text("scopeQ", value), limits.query_nodes_max)
+    return _query(current, scope=scope)
+
+
+def _datasets(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    listed = [] if value is None else value if isinstance(value, list) else [value]
+    if not all(one == "@none" or is_uri(one) for one in listed):
+        raise refuse("datasetId", "it must be an array of URIs or @none")
+    return _query(current, dataset_ids=tuple(listed))
+
+
+def _active(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is not None and not isinstance(value, bool):
+        raise refuse("isActive", "it must be true or false")
+    return replace(current, active=value is not False)
+
+
+def _expires(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is not None and not is_date_time(value):
+        raise refuse("expiresAt", "it must be an ISO 8601 date-time with offset or Z")
+    return replace(current, expires_at=value)
+
+
+def _throttling(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
+        raise refuse("throttling", "it must be a number of seconds above 0")
+    return replace(current, throttling_s=None if value is None else float(value))
+
+
+def _jsonld_context(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is not None and not is_uri(value):
+        raise refuse("jsonldContext", "it must be a URI")
+    return replace(current, jsonld_context=value)
+
+
+def _notification(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    return replace(current, notification=notification_part(value, context))
+
+
+def _told(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    """Members that are only told again: names and descriptions, `lang` (read with the representation)."""
+    if value is not None:
+        _text("subscriptionName, description and lang", value)
+    return current
+
+
+def _local(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is not None and not isinstance(value, bool):
+        raise refuse("localOnly", "it must be true or false")
+    return current
+
+
+_PARTS: Final = {
+    "entities": _entities,
+    "watchedAttributes": _watched,
+    "notificationTrigger": _triggers,
+    "q": _q,
+    "geoQ": _geo,
+    "scopeQ": _scope,
+    "datasetId": _datasets,
+    "isActive": _active,
+    "expiresAt": _expires,
+    "throttling": _throttling,
+    "jsonldContext": _jsonld_context,
+    "notification": _notification,
+    "subscriptionName": _told,
+    "name": _told,
+    "description": _told,
+    "lang": _told,
+    "localOnly": _local,
+}
+
+
+def _text(member: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise refuse(member, "it must be a text that is not empty")
+    return value
+
+
+def _selector_document(selector: Selector, context: Context) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if selector.ids is not None:
+        ids = sorted(selector.ids)
+        document["id"] = ids[0] if len(ids) == 1 else ids
+    if selector.id_pattern is not None:
+        document["idPattern"] = selector.id_pattern
+    if selector.types is None:
+        document["type"] = "*"
+    else:
+        sets = [[context.compacted[iri] for iri in sorted(one)] for one in selector.types.any_of]
+        written = [one[0] if len(one) == 1 else ";".join(one) if len(sets) == 1 else f"({';'.join(one)})" for one in sets]
+        document["type"] = "|".join(written)
+    return document
+
+
+def _notification_document(given: Mapping[str, Any], notification: Notification, context: Context) -> dict[str, Any]:
+    """The client's notification member with its name lists compacted by the context of this answer."""
+    document = dict(given)
+    shown = notification.representation
+    for member, chosen in (("attributes", shown.attributes), ("pick", shown.pick), ("omit", shown.omit)):
+        if member in document and chosen is not None:
+            document[member] = sorted(one if one in ENTITY_MEMBERS else context.compacted[one] for one in chosen)
+    return document

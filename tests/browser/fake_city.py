@@ -271,12 +271,12 @@ class FakeCity:
 
     def import_step(self, run: str) -> None:
         self.runs[run] += 50
-        self.push("import", {"run": run, "done": self.runs[run], "total": 100, "phase": "rows" if self.runs[run] < 100 else "done"})
+        self.push("import", {"run": run, "done": self.runs[run], "total": 100, "phase": "storing" if self.runs[run] < 100 else "finished"})
         if self.runs[run] < 100:
             asyncio.get_running_loop().call_later(0.3, self.import_step, run)
 
     async def import_list(self, request: Request) -> Response:
-        return JSONResponse({"imports": [{"run": run, "state": "done", "started_at": now(3), "files": ["避難所.xlsx"]} for run in self.runs]})
+        return JSONResponse({"imports": [{"run": run, "state": "done", "started_at": now(3), "names": ["避難所.xlsx"]} for run in self.runs]})
 
     async def import_one(self, request: Request) -> Response:
         run = request.path_params["run"]
@@ -289,12 +289,13 @@ class FakeCity:
             {"code": "row.year.missing", "severity": "warning", "file": "避難所.xlsx", "sheet": "Sheet1", "row": 23, "column": "更新日", "value": "3月1日", "proposal": None, "text_ja": "年がありません。", "text_en": "The year is missing."},
             {"code": "row.name.blank", "severity": "info", "file": "避難所.xlsx", "sheet": "Sheet1", "row": 41, "column": "名称", "value": " 栗林小学校", "proposal": "栗林小学校", "text_ja": "名称の前に空白があります。", "text_en": "The name starts with a blank."},
         ]  # fmt: skip
-        mapping = {"fingerprint": "abc123", "columns": {"名称": "name", "緯度": "latitude", "経度": "longitude", "備考": None}}
-        row = {"name": "避難所.xlsx", "sheet": "Sheet1", "model": "EvacuationSpace", "model_ja": "避難所", "rows": 195, "created": 190, "updated": 3, "unchanged": 0, "withdrawn": 0, "rejected": 2, "mapping": mapping}
-        return JSONResponse({"run": run, "state": state, "files": [row] if done else [], "findings_count": {"error": 1, "warning": 1, "info": 1} if done else {"error": 0, "warning": 0, "info": 0}, "findings": findings if done else [], "problem": None})
+        columns = [{"heading": "No.", "use": "row_number", "attribute": ""}, {"heading": "名称", "use": "item", "attribute": "name"}, {"heading": "緯度", "use": "item", "attribute": "latitude"}, {"heading": "経度", "use": "item", "attribute": "longitude"}, {"heading": "地域の目印", "use": "extra", "attribute": "chiikiNoMejirushi"}]
+        mapping = {"machinamiMapping": 1, "fingerprint": "abc123", "publication": "evacuation_space", "model": "evacuation-space", "key": ["name", "address"], "columns": columns}
+        row = {"name": "避難所.xlsx", "sheet": "Sheet1", "model": "EvacuationSpace", "model_ja": "避難所", "rows": 195, "model_en": "Shelters", "merged": 0, "created": 190, "updated": 3, "unchanged": 0, "withdrawn": 0, "rejected": 2, "mapping": mapping}
+        return JSONResponse({"run": run, "state": state, "by": "試用", "started_at": now(1), "files": [row] if done else [], "findings_count": {"error": 1, "warning": 1, "info": 1} if done else {"error": 0, "warning": 0, "info": 0}, "findings": findings if done else [], "problem": None})
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"models": [{"id": "EvacuationSpace", "name_ja": "避難所", "name_en": "Shelters", "attributes": [{"name": "name", "name_ja": "名称", "name_en": "Name"}, {"name": "latitude", "name_ja": "緯度", "name_en": "Latitude"}, {"name": "longitude", "name_ja": "経度", "name_en": "Longitude"}, {"name": "note", "name_ja": "備考", "name_en": "Note"}]}]})
+        return JSONResponse({"models": [{"id": "evacuation-space", "type": "EvacuationSpace", "name_ja": "避難所", "name_en": "Shelters", "subject": "place"}]})
 
     async def accept(self, request: Request) -> Response:
         return JSONResponse({"ok": True})

@@ -131,9 +131,7 @@ def _make(names: Sequence[str], addresses: Sequence[Address], now: datetime) -> 
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return certificate, secret + certificate.public_bytes(serialization.Encoding.PEM)
 
 

@@ -14,6 +14,7 @@ import orjson
 from machinami.kernel.errors import Refusal
 
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_BACKSLASH = ord("\\")
 _LONG_INTEGER = b"0" * 19
 
 
@@ -30,9 +31,9 @@ def loads(body: bytes, depth_max: int) -> Any:
         if "depth" in error.msg:
             raise Refusal("json.input.too_deep", depth_max=depth_max) from None
         raise Refusal("json.input.not_json", reason=error.msg, line=error.lineno, column=error.colno) from None
-    if body.count(b"{") + body.count(b"[") > depth_max:
+    if len(body) > depth_max and body.count(b"{") + body.count(b"[") > depth_max:
         _check_depth(value, depth_max)
-    if b"\\u" in body or not _certainly_unique(body, value):
+    if (_BACKSLASH in body and b"\\u" in body) or not _certainly_unique(body, value):
         _check_pairs(body)
     return value
 

@@ -51,9 +51,7 @@ class GuardedResolver(AbstractResolver):
         self._lookup = lookup
         self._policy = policy
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         addresses = await self._lookup(host, port)
         rules.check_addresses(host, addresses, self._policy)
         return _results(host, port, addresses)
@@ -71,9 +69,7 @@ class PinnedResolver(AbstractResolver):
         self._lookup = lookup
         self._host = host
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         if host != self._host:
             raise DeniedAddress(f"{host} is not the proxy")
         return _results(host, port, await self._lookup(host, port))

@@ -38,7 +38,7 @@ class ConsumerCursors:
         _refuse_unless_moved(moved, name)
 
     async def advance_past(self, connection: asyncpg.Connection, name: str, new: Cursor) -> None:
-        """Move the cursor forward to `new` from wherever it stands before it; raises as `advance` if it stands there already."""
+        """Move the cursor forward to `new` from wherever it stands; raises as `advance` if it is not behind `new`."""
         moved = await connection.execute(
             "insert into consumer as c (name, transaction, position) values ($1, $2, $3) on conflict (name) do update"
             " set transaction = excluded.transaction, position = excluded.position"

@@ -1,4 +1,5 @@
 """The `IdentityStore` port on PostgreSQL: people, sessions, the setup code and API keys."""
+# ruff: noqa: S608 - column lists are constants, values are parameters
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from machinami.security.identity.model import ApiKey, Session, SetupCode, User
 
 FIRST_USER_LOCK: Final = 0x6D6163_75736572
 _PERSON: Final = "tenant, name, display_name, password_hash, roles, created_at, disabled_at"
+_SESSION: Final = "token_hash, tenant, user_name, created_at, expires_at"
 _KEY: Final = "prefix, tenant, name, secret_hash, roles, created_at, created_by, expires_at, revoked_at"
 
 
@@ -39,7 +41,7 @@ class PostgresIdentities:
         return True
 
     async def user(self, tenant: str, name: str) -> User | None:
-        row = await self._pool.fetch_row(f"select {_PERSON} from identity_person where tenant = $1 and name = $2", tenant, name)  # noqa: S608 - constant
+        row = await self._pool.fetch_row(f"select {_PERSON} from identity_person where tenant = $1 and name = $2", tenant, name)
         return User(**{**row, "roles": _roles(row)}) if row else None
 
     async def update_user(self, user: User) -> None:
@@ -51,7 +53,7 @@ class PostgresIdentities:
 
     async def put_setup_code(self, code: SetupCode) -> None:
         await self._pool.execute(
-            "insert into identity_setup_code (code_hash, expires_at, tries_left) values ($1, $2, $3) on conflict (only) do"
+            "insert into identity_setup_code (code_hash, expires_at, tries_left) values ($1, $2, $3) on conflict (single) do"
             " update set code_hash = excluded.code_hash, expires_at = excluded.expires_at, tries_left = excluded.tries_left",
             code.code_hash, code.expires_at, code.tries_left,
         )  # fmt: skip
@@ -68,14 +70,12 @@ class PostgresIdentities:
         async with self._pool.transaction() as connection:
             await connection.execute("delete from identity_session where expires_at <= $1", session.created_at)
             await connection.execute(
-                "insert into identity_session (token_hash, tenant, user_name, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+                f"insert into identity_session ({_SESSION}) values ($1, $2, $3, $4, $5)",
                 session.token_hash, session.tenant, session.user_name, session.created_at, session.expires_at,
             )  # fmt: skip
 
     async def session(self, token_hash: str) -> Session | None:
-        row = await self._pool.fetch_row(
-            "select token_hash, tenant, user_name, created_at, expires_at from identity_session where token_hash = $1", token_hash
-        )
+        row = await self._pool.fetch_row(f"select {_SESSION} from identity_session where token_hash = $1", token_hash)
         return Session(**row) if row else None
 
     async def remove_session(self, token_hash: str) -> None:
@@ -93,11 +93,11 @@ class PostgresIdentities:
         return status.endswith(" 1")
 
     async def key(self, prefix: str) -> ApiKey | None:
-        row = await self._pool.fetch_row(f"select {_KEY} from identity_api_key where prefix = $1", prefix)  # noqa: S608 - constant
+        row = await self._pool.fetch_row(f"select {_KEY} from identity_api_key where prefix = $1", prefix)
         return _api_key(row) if row else None
 
     async def keys(self, tenant: str) -> list[ApiKey]:
-        rows = await self._pool.fetch(f"select {_KEY} from identity_api_key where tenant = $1 order by name", tenant)  # noqa: S608 - constant
+        rows = await self._pool.fetch(f"select {_KEY} from identity_api_key where tenant = $1 order by name", tenant)
         return [_api_key(row) for row in rows]
 
     async def revoke_key(self, tenant: str, name: str, at: datetime) -> ApiKey | None:

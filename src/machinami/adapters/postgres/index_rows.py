@@ -1,7 +1,8 @@
 """Which index rows an attribute gives: pure, so that a change's rows are the difference of before and after.
 
 Indexed are the values themselves (numbers, texts, cells), not what lies inside objects or sub-attributes: a query on
-those is narrowed by the attribute's existence and then decided exactly on the documents.
+those is narrowed by the attribute's existence, and an attribute that holds objects is marked as a candidate for any
+comparison. Everything is then decided exactly on the documents.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from machinami.kernel.geometry import box_of
 
 TEXT_CHARACTERS_MAX: Final = 120
 SCOPE: Final = "\x00scope"
+OPAQUE: Final = "\ufffe"
+"""Indexed as a text in place of objects inside a value: such an attribute is a candidate of every comparison."""
 
 
 @lru_cache(maxsize=20_000)
@@ -51,12 +54,14 @@ class IndexRows:
                 self.cells.update((path, cell) for cell in geometry_cells(value))
             elif kind == "LanguageProperty":
                 self._scalars(path, list(value.values()))
-            elif kind not in ("JsonProperty", "ListProperty", "ListRelationship"):
+            else:
                 self._scalars(path, value)
 
     def _scalars(self, path: int, value: Any) -> None:
         for scalar in _leaves(value):
-            if isinstance(scalar, bool):
+            if scalar is None:
+                self.texts.add((path, OPAQUE))
+            elif isinstance(scalar, bool):
                 self.texts.add((path, "true" if scalar else "false"))
             elif isinstance(scalar, int | float):
                 self.numbers.add((path, float(scalar)))
@@ -87,9 +92,12 @@ def geometry_cells(geometry: Any) -> list[int]:
     return cells.cover(box_of(geometry["coordinates"]))
 
 
-def _leaves(value: Any) -> Iterator[bool | int | float | str]:
+def _leaves(value: Any) -> Iterator[bool | int | float | str | None]:
+    """The scalars of a value and of arrays in it; None stands for anything that the index doesn't look into."""
     if isinstance(value, bool | int | float | str):
         yield value
     elif isinstance(value, list):
         for part in value:
             yield from _leaves(part)
+    else:
+        yield None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from machinami.adapters.postgres import cells
-from machinami.adapters.postgres.index_rows import SCOPE, TEXT_CHARACTERS_MAX, path_key, text_key
+from machinami.adapters.postgres.index_rows import OPAQUE, SCOPE, TEXT_CHARACTERS_MAX, path_key, text_key
 from machinami.kernel.geometry import box_of
 from machinami.kernel.ids import shard_of
 from machinami.kernel.query import (
@@ -139,7 +139,7 @@ def plan_query(tenant: str, query: EntityQuery) -> Plan:
 
 def exact(query: EntityQuery) -> bool:
     """Whether the driver alone is the answer: nothing but one plain type (or nothing at all) is asked for."""
-    plain = not (query.attributes or query.condition or query.geo or query.scope or query.dataset_ids)
+    plain = not (query.attributes or query.condition or query.geo or query.scope)
     if not plain or len(query.selectors) > 1:
         return False
     if not query.selectors:
@@ -211,7 +211,12 @@ def _compare(tenant: str, compare: Compare) -> Sql | None:
         return _attribute(tenant, path.name)
     each = [_operand(tenant, path_key(path.name), compare.operator, operand) for operand in compare.operands]
     known = [rows for rows in each if rows is not None]
-    return joined(" union ", known) if len(known) == len(each) else _attribute(tenant, path.name)
+    if len(known) < len(each):
+        return _attribute(tenant, path.name)
+    opaque = Sql(
+        "select sequence from entity_text where tenant = ? and path = ? and value = ?", (tenant, path_key(path.name), OPAQUE)
+    )
+    return joined(" union ", [*known, opaque])
 
 
 def _operand(tenant: str, path: int, operator: Comparison, operand: Any) -> Sql | None:

@@ -12,7 +12,9 @@ from machinami.adapters.sheets.guard import SheetBounds, check_extent
 from machinami.kernel.errors import Refusal
 
 _HALF_KATAKANA = re.compile(r"[｡-ﾟ]")
-_MOJIBAKE = re.compile(r"[縺繧繝譁蜷髱竊荳莠]")
+_JAPANESE = re.compile(r"[ぁ-ヿ一-鿿]")
+_NOT_IN_CP932 = re.compile(r"[\x80-\x9f\xa0\uf8f0-\uf8f3]")
+_LOOKED_AT_CHARACTERS = 200_000
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -21,12 +23,19 @@ def decode(data: bytes, name: str) -> str:
     text = _decoded(data, name)
     if _CONTROL.search(text):
         raise Refusal("import.file.unknown_format", file=name)
-    foreign = sum(1 for one in text[:200_000] if ord(one) > 0x7F)
-    garbled = _MOJIBAKE.findall(text[:200_000])
-    if foreign and len(garbled) > foreign * 0.2:
-        sample = next((line.strip()[:20] for line in text.splitlines() if _MOJIBAKE.search(line)), "")
-        raise Refusal("import.file.garbled", file=name, sample=sample)
+    garbled = next((line for line in text[:_LOOKED_AT_CHARACTERS].splitlines() if _is_garbled(line)), None)
+    if garbled is not None:
+        raise Refusal("import.file.garbled", file=name, sample=garbled.strip()[:20])
     return text
+
+
+def _is_garbled(line: str) -> bool:
+    """Whether a line is UTF-8 that was read as cp932 and saved so: turned back it gives Japanese, which else it never does."""
+    foreign = sum(1 for one in line if ord(one) > 0x7F)
+    if foreign < 6:
+        return False
+    back = line.encode("cp932", "ignore").decode("utf-8", "ignore")
+    return len(_JAPANESE.findall(back)) > foreign * 0.25
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -41,14 +50,20 @@ def _decoded(data: bytes, name: str) -> str:
     try:
         text = data.decode("cp932")
     except UnicodeDecodeError as error:
-        try:
-            return data.decode("euc_jp")
-        except UnicodeDecodeError:
-            raise Refusal("import.file.encoding", file=name, position=error.start + 1) from error
+        return _euc_jp(data, name, error.start + 1)
+    if found := _NOT_IN_CP932.search(text):
+        return _euc_jp(data, name, len(text[: found.start()].encode("cp932")) + 1)
     foreign = sum(1 for one in text if ord(one) > 0x7F)
     if foreign and len(_HALF_KATAKANA.findall(text)) > foreign * 0.4:
         return _euc_or(data, text)
     return text
+
+
+def _euc_jp(data: bytes, name: str, position: int) -> str:
+    try:
+        return data.decode("euc_jp")
+    except UnicodeDecodeError:
+        raise Refusal("import.file.encoding", file=name, position=position) from None
 
 
 def _euc_or(data: bytes, otherwise: str) -> str:

@@ -25,6 +25,8 @@ from machinami.standards import alerts
 from machinami.standards.alerts import GRADES, Grade
 
 CANCELLED: Final = "取消"
+_STATUSES: Final = {status.value: status for status in Status}
+_GRADE_WORDS: Final = tuple(GRADES)
 
 SEVERITY_OF_GRADE: Final[Mapping[Grade, Severity]] = {
     Grade.INFORMATION: Severity.INFO,
@@ -124,7 +126,8 @@ class Observation:
 class RuleState:
     """What a rule remembers of one subject; stored in the transaction that stores the alarm.
 
-    `order` and `seen_at` are those of the newest observation. `pending` is the effect that waits for its duration
+    `order` and `seen_at` are those of the newest observation; thresholds add `~` for each further message they send at
+    the same instant, so that orders always rise. `pending` is the effect that waits for its duration
     since `pending_event_at` (source's clock) and `pending_arrived_at` (ours); `due_at` is when our clock completes it.
     """
 
@@ -191,10 +194,11 @@ def _ended(state: RuleState, seen: Observation, now: datetime) -> tuple[RuleStat
 def _evaluate_threshold(
     rule: ThresholdRule, state: RuleState, seen: Observation, now: datetime
 ) -> tuple[RuleState, AlarmEvent | None]:
-    if seen.reading is None or seen.order < state.order:
+    if seen.reading is None or seen.order < state.order.rstrip("~"):
         return state, None
     wanted = _wanted(rule, state.firing, seen.reading)
-    current = replace(state, order=seen.order, seen_at=seen.event_at)
+    order = seen.order if seen.order > state.order else f"{state.order}~"
+    current = replace(state, order=max(seen.order, state.order), seen_at=seen.event_at)
     if wanted is None:
         return without_pending(current), None
     if state.pending is not wanted or state.pending_event_at is None or state.pending_arrived_at is None:
@@ -208,7 +212,8 @@ def _evaluate_threshold(
         )
     if not _lasted(rule, current, seen, now):
         return current, None
-    return replace(without_pending(current), firing=wanted is Effect.RAISE), _event(seen, wanted, rule.severity)
+    event = replace(_event(seen, wanted, rule.severity), order=order)
+    return replace(without_pending(current), firing=wanted is Effect.RAISE, order=order), event
 
 
 def _wanted(rule: ThresholdRule, firing: bool, value: float) -> Effect | None:
@@ -262,7 +267,7 @@ def _observe_levels(
         return ()
     cancelled = _text(entity, alerts.MESSAGE_TYPE) == CANCELLED
     listed: dict[str, Mapping[str, Any]] = {}
-    for area in () if cancelled else _value(entity, alerts.AREAS) or ():
+    for area in () if cancelled else _readable_areas(entity):
         if area["code"] not in rule.areas:
             continue
         subject = f"{area['code']}|{area.get('phenomenon', '')}"
@@ -272,13 +277,14 @@ def _observe_levels(
         if state.subject not in listed:
             code, _, phenomenon = state.subject.partition("|")
             listed[state.subject] = {"code": code, "phenomenon": phenomenon, "grade": Grade.NONE.word}
+    stored_at = parse_instant(entity.modified_at) if entity.modified_at else arrived_at
     about = _About(
         source=_text(entity, alerts.SOURCE),
         event=_text(entity, alerts.EVENT),
-        status=Status(_text(entity, alerts.STATUS).lower() or "actual"),
+        status=_STATUSES.get(_text(entity, alerts.STATUS).lower(), Status.ACTUAL),
         label=label,
-        order=_text(entity, alerts.ORDER),
-        event_at=parse_instant(_text(entity, alerts.ISSUED)),
+        order=_text(entity, alerts.ORDER) or f"{iso_order(stored_at)}|{entity.version:09}",
+        event_at=_instant(entity, alerts.ISSUED) or stored_at,
         arrived_at=arrived_at,
         ends_at=_ends_at(rule, entity, arrived_at, label),
         rescinded=cancelled,
@@ -303,9 +309,9 @@ class _About:
 
 def _ends_at(rule: LevelRule, entity: Entity, arrived_at: datetime, label: str | None) -> datetime | None:
     """When the message ends by itself; a replay keeps the length of its validity, counted from its arrival."""
-    if valid_to := _text(entity, alerts.VALID_TO):
-        ends_at = parse_instant(valid_to)
-        return arrived_at + (ends_at - parse_instant(_text(entity, alerts.ISSUED))) if label == "replay" else ends_at
+    ends_at, issued_at = _instant(entity, alerts.VALID_TO), _instant(entity, alerts.ISSUED)
+    if ends_at is not None:
+        return arrived_at + (ends_at - issued_at) if label == "replay" and issued_at is not None else ends_at
     return arrived_at + timedelta(seconds=rule.clear_after_s) if rule.clear_after_s is not None else None
 
 
@@ -377,6 +383,21 @@ def _text(entity: Entity, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _instant(entity: Entity, name: str) -> datetime | None:
+    """An instant, or None if it is missing or unreadable: anyone may write an Alert, and none may stop the rules."""
+    try:
+        return parse_instant(_text(entity, name))
+    except ValueError:
+        return None
+
+
+def _readable_areas(entity: Entity) -> Iterable[Mapping[str, Any]]:
+    entries = _value(entity, alerts.AREAS)
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("code"), str) and entry.get("grade") in _GRADE_WORDS:
+            yield {name: value for name, value in entry.items() if isinstance(value, str)}
+
+
 def _number(instance: Instance) -> float | None:
     value = instance.get("value")
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
@@ -384,7 +405,7 @@ def _number(instance: Instance) -> float | None:
 
 def _point(entity: Entity) -> tuple[float, float] | None:
     geometry = _value(entity, LOCATION)
-    if isinstance(geometry, dict) and geometry.get("type") == "Point":
-        longitude, latitude = geometry["coordinates"][:2]
-        return float(longitude), float(latitude)
-    return None
+    if not isinstance(geometry, dict) or geometry.get("type") != "Point":
+        return None
+    longitude, latitude = geometry["coordinates"][:2]
+    return float(longitude), float(latitude)

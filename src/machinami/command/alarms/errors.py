@@ -64,6 +64,27 @@ ROWS: Final[dict[str, ErrorText]] = {
         "Use state=active, acknowledged, history or all.",
         "state には active・acknowledged・history・all のいずれかを指定してください。",
     ),
+    "command.intake.member_missing": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The alarm has no {member}.",
+        "アラームに {member} がありません。",
+        "Send event, kind, severity and a headline.",
+        "event・kind・severity と見出し(headline_ja など)を送ってください。",
+    ),
+    "command.intake.member_unknown": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "An alarm has no member {member}.",
+        "アラームに項目 {member} はありません。",
+        "Check the spelling, or remove it.",
+        "綴りを確かめるか、削除してください。",
+    ),
+    "command.intake.value_wrong": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "{member} is {value}; it has to be {expected}.",
+        "{member} の値 {value} は使えません。{expected} が必要です。",
+        "Correct the value and send the alarm again.",
+        "値を直して送り直してください。",
+    ),
     "command.rule.not_json": ErrorText(
         Kind.INVALID_REQUEST,
         "The rules are not JSON: {problem}.",

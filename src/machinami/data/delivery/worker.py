@@ -40,9 +40,7 @@ log = logging.getLogger(__name__)
 class LaneWorker:
     """Runs `run()` until `stop()`; `wake()` tells it that rows were written, a poll finds them anyway."""
 
-    def __init__(
-        self, store: DeliveryStore, sender: Sender, clock: Clock, limits: LaneLimits, chance: random.Random
-    ) -> None:
+    def __init__(self, store: DeliveryStore, sender: Sender, clock: Clock, limits: LaneLimits, chance: random.Random) -> None:
         self._store = store
         self._sender = sender
         self._clock = clock
@@ -111,6 +109,10 @@ class LaneWorker:
         except (MachinamiError, OSError) as error:
             self.counters.store_errors += 1
             log.warning("delivery: the store does not answer, trying again: %s", error)
+            return False
+        except Exception:  # the worker loop: a fault in one pass must not end the lanes for good (trust-R9)
+            self.counters.store_errors += 1
+            log.exception("delivery: a pass failed within Machinami, trying again")
             return False
         for delivery in claimed:
             self._start(delivery)

@@ -197,8 +197,7 @@ def _with_members(before: Instance, patch: Instance) -> Instance:
         if key == "attributes" or key in SYSTEM_TIMES:
             continue
         if isinstance(value, str) and value == NGSI_LD_NULL:
-            if key != "datasetId":
-                result.pop(key, None)
+            result.pop(key, None)
         else:
             result[key] = value
     return result

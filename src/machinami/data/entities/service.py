@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from machinami.data.entities.decisions import Decide, Decision
 from machinami.data.entities.expiry import living
@@ -56,12 +57,15 @@ class Entities:
     async def find(self, caller: Caller, query: EntityQuery, page: Page) -> QueryResult:
         """A page of entities that match (5.7.2)."""
         require(caller, Role.READER)
-        return await self._store.query(caller.tenant, query, page, self._clock.now())
+        now = self._clock.now()
+        result = await self._store.query(caller.tenant, query, page, now)
+        alive = [living(entity, iso(now)) for entity in result.entities]
+        return replace(result, entities=[entity for entity in alive if entity is not None])
 
     async def history(self, caller: Caller, query: HistoryQuery) -> list[Instance]:
-        """Instances of one attribute over time (5.7.3)."""
+        """Instances of one attribute over time (5.7.3), of the caller's tenant."""
         require(caller, Role.READER)
-        return await self._store.history(query)
+        return await self._store.history(replace(query, tenant=caller.tenant))
 
     async def types(self, caller: Caller) -> list[TypeCount]:
         """The types in use (5.7.5) with their number of entities."""

@@ -2,10 +2,11 @@
 
 Topological relations are exact on the plane of longitudes and latitudes (Simple Features, by GEOS). Distances are in
 metres on the sphere of mean radius, at most 0.6 % from the ellipsoid: between two points by the haversine formula;
-with lines or areas the nearest pair of points is found on a local equirectangular plane around the reference (nothing
-is ever buffered in degrees) and its distance measured by haversine. That choice of the nearest pair is good to about
-0.1 % within 100 km below 60 degrees of latitude. `near` measures the nearest points of both geometries, as PostGIS'
-ST_DWithin and the peers do; for point targets this is the standard's buffer exactly.
+with lines or areas the nearest pair of points is found on a local equirectangular plane around the reference's middle
+(nothing is ever buffered in degrees) and its distance measured by haversine. The plane's east-west scale is off by
+tan(latitude) / 6371 per km north or south of that middle (0.011 % per km at 35 degrees), so the pair found, and with it
+the distance, is at most that much too long and never too short. `near` measures the nearest points of both geometries,
+as ST_DWithin and the peers do; for point targets this is the standard's buffer exactly.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from machinami.entrypoints.http.messages import Answer, Call
 from machinami.entrypoints.http.metrics import Metrics
 from machinami.entrypoints.http.problems import problem_answer
 from machinami.entrypoints.http.routing import Routes
-from machinami.kernel.caller import Caller
+from machinami.kernel.caller import DEFAULT_TENANT, Caller
 from machinami.kernel.clock import Clock
 from machinami.kernel.errors import MachinamiError, Refusal
 
@@ -27,6 +27,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = structlog.get_logger()
 UNPACK_RATIO_MAX: Final = 100
+ANONYMOUS: Final = Caller(DEFAULT_TENANT, "anonymous", "", frozenset(), "")
 QUERY_FIELDS_MAX: Final = 100
 TENANT_HEADER: Final = "ngsild-tenant"
 
@@ -38,11 +39,14 @@ class Authenticator(Protocol):
 
 
 class Server:
-    """The outermost ASGI application. `routes` are tried by prefix; everything else goes to `pages`."""
+    """The outermost ASGI application. `routes` are tried by prefix; everything else goes to `pages`.
+
+    `to_pages` are (method, path) below a prefix that go to `pages` all the same: streams and uploads.
+    """
 
     def __init__(
         self, routes: Sequence[Routes], pages: Application, authenticate: Authenticator, metrics: Metrics, clock: Clock,
-        *, body_bytes_max: int,
+        *, body_bytes_max: int, to_pages: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:  # fmt: skip
         self._routes = routes
         self._pages = pages
@@ -50,6 +54,7 @@ class Server:
         self._metrics = metrics
         self._clock = clock
         self._body_bytes_max = body_bytes_max
+        self._to_pages = to_pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,7 +62,7 @@ class Server:
             return
         raw_path = scope.get("raw_path", b"").decode("latin-1").partition("?")[0]
         for routes in self._routes:
-            if raw_path.startswith(routes.prefix):
+            if raw_path.startswith(routes.prefix) and (scope["method"], raw_path) not in self._to_pages:
                 await self._api(routes, raw_path, scope, receive, send)
                 return
         await self._pages(scope, receive, send)
@@ -84,7 +89,10 @@ class Server:
     ) -> Answer:
         handler, segments = routes.find(method, raw_path)
         client = scope.get("client")
-        caller = await self._authenticate(headers, method, client[0] if client else "")
+        if routes.open_to_all:
+            caller = ANONYMOUS
+        else:
+            caller = await self._authenticate(headers, method, client[0] if client else "")
         query_string = scope["query_string"]
         try:
             query = dict(parse_qsl(query_string.decode("ascii"), True, max_num_fields=QUERY_FIELDS_MAX)) if query_string else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -25,7 +25,6 @@ class Metrics:
         self._seconds = Histogram(
             "machinami_http_request_seconds", "Time of a request.", buckets=SECONDS, registry=self._registry
         )
-        self.streams = Gauge("machinami_live_streams", "Open live streams (SSE).", registry=self._registry)
         self._children: dict[tuple[str, int], Counter] = {}
 
     def request(self, method: str, status: int, seconds: float) -> None:

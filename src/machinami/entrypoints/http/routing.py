@@ -12,10 +12,14 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 
 class Routes:
-    """Handlers below a prefix. Patterns look like `/entities/*/attrs`; a trailing slash of the request is ignored."""
+    """Handlers below a prefix. Patterns look like `/entities/*/attrs`; a trailing slash of the request is ignored.
 
-    def __init__(self, prefix: str, table: Mapping[str, Mapping[str, Handler]]) -> None:
+    `open_to_all`: the handlers are called without asking who calls.
+    """
+
+    def __init__(self, prefix: str, table: Mapping[str, Mapping[str, Handler]], *, open_to_all: bool = False) -> None:
         self.prefix = prefix
+        self.open_to_all = open_to_all
         self.table = table
         self._by_length: dict[int, list[tuple[tuple[str, ...], Mapping[str, Handler]]]] = {}
         for pattern, handlers in table.items():

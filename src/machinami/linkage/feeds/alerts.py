@@ -97,6 +97,7 @@ def _entity(telegram: Telegram, family: Family, areas: list[AreaEntry], label: s
         "dateIssued": prop(iso(at)),
         "validFrom": prop(iso(head.target_at)) if head.target_at else None,
         "validTo": prop(iso(head.valid_until)) if head.valid_until else None,
+        "name": prop(head.title),
         "title": prop(head.title),
         "description": prop(head.headline or telegram.text or head.title),
         "status": prop(status),
@@ -345,6 +346,7 @@ def bulletin_of(telegram: Telegram, label: str | None = None) -> Entity:
     named = {
         "alertSource": prop(SOURCE),
         "messageTitle": prop(control.title),
+        "name": prop(head.title),
         "title": prop(head.title),
         "description": prop(head.headline or telegram.text or head.title),
         "kind": prop(head.info_kind),
@@ -357,5 +359,6 @@ def bulletin_of(telegram: Telegram, label: str | None = None) -> Entity:
         "serialNumber": prop(head.serial) if head.serial else None,
         "areas": prop([{"code": code, "name": name} for code, name in areas.items()]),
     }
-    identity = (SOURCE, control.title, head.event_id, telegram.order, control.editorial_office, head.info_type, label or "")
+    said = (control.title, head.title, head.event_id, telegram.order, control.editorial_office, head.info_type)
+    identity = (SOURCE, *said, label or "")
     return Entity(stable_urn("DisasterBulletin", *identity), (alerts.term("DisasterBulletin"),), attributes(named, label))

@@ -41,7 +41,9 @@ class Feeds:
                 raise error
         return Received(telegram.head.title, len(alerts))
 
-    async def weather(self, caller: Caller, snapshot: Snapshot, stations: Mapping[str, Station], at: datetime) -> tuple[int, list[str]]:
+    async def weather(
+        self, caller: Caller, snapshot: Snapshot, stations: Mapping[str, Station], at: datetime
+    ) -> tuple[int, list[str]]:
         """An AMeDAS snapshot of an instant as one WeatherObserved entity per station.
 
         Returns how many there were, and the stations that the table doesn't know.

@@ -10,12 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from machinami.linkage.importing.model import Cell, DataModel, Item, Row, Table
 
 HEADING_SEARCH_ROWS: Final = 30
 HEADING_ROWS_MAX: Final = 3
+ROW_JOINT: Final = " / "
 PROPERTY_DIRECTIVE: Final = "#property"
 _ROW_NUMBER_HEADINGS: Final = frozenset(
     [
@@ -37,6 +39,7 @@ _ROW_NUMBER_HEADINGS: Final = frozenset(
         "row",
     ]
 )
+_ESSENTIAL: Final = frozenset(["name", "address", "latitude", "longitude", "identifier", "eventDate", "startDate"])
 _INSTRUCTION = re.compile(r"^[←→↑↓※]")
 _PARENTHESES = re.compile(r"[(\[{〔【<].*?[)\]}〕】>]")
 _PUNCTUATION = re.compile(r"[\s_\-‐‑‒–—―ー・･:;,.、。/／'\"*※＊|]+")
@@ -44,7 +47,8 @@ _PUNCTUATION = re.compile(r"[\s_\-‐‑‒–—―ー・･:;,.、。/／'\"*�
 
 def normalise(heading: str) -> str:
     """The form in which headings are compared: NFKC, lower case, no blanks, no punctuation (long vowels included)."""
-    return _PUNCTUATION.sub("", unicodedata.normalize("NFKC", heading).casefold())
+    bare = _PUNCTUATION.sub("", unicodedata.normalize("NFKC", heading).casefold())
+    return unicodedata.normalize("NFKC", bare)
 
 
 def without_parentheses(heading: str) -> str:
@@ -83,11 +87,12 @@ class Dictionary:
                     self._exact.setdefault(normalise(heading), item)
 
     def find(self, heading: str) -> Item | None:
-        """The item that a heading names, with or without its bracketed remarks."""
+        """The item that a heading names, with or without its bracketed remarks; of several rows also the last alone."""
         found = self._exact.get(normalise(heading))
-        if found is None:
-            bare = normalise(without_parentheses(heading))
-            found = self._exact.get(bare) if bare else None
+        if found is None and (bare := normalise(without_parentheses(heading))):
+            found = self._exact.get(bare)
+        if found is None and ROW_JOINT in heading:
+            found = self.find(heading.partition(ROW_JOINT)[2])
         return found
 
 
@@ -135,30 +140,47 @@ def find_heading(table: Table, known: Dictionary) -> Heading | None:
             texts = _combined(table, index, depth)
             if texts is None:
                 continue
-            score = len({item.name for text in texts if text and (item := known.find(text)) is not None})
+            score = _score(texts, known)
             if best is None or score > best[0]:
                 best = (score, index, depth, texts)
-    if best is None or best[0] < 2:
+    if best is None or best[0] == 0:
         return None
     _, index, depth, texts = best
     titles = tuple(text for row in table.rows[:index] for cell in row if (text := text_of(cell)) and not text.startswith("#"))
-    return Heading(index, index + depth - 1, _resolved(texts, known), titles, tuple(directives))
+    return Heading(index, index + depth - 1, texts, titles, tuple(directives))
+
+
+def _score(texts: Iterable[str], known: Dictionary) -> int:
+    """How much a row is a heading: the items it names, those that place and name things counted threefold."""
+    named = {item.name for text in texts if text and (item := known.find(text)) is not None}
+    return len(named) + 2 * len(named & _ESSENTIAL) if len(named) > 1 else 0
 
 
 def _combined(table: Table, index: int, depth: int) -> tuple[str, ...] | None:
-    """The texts of `depth` rows joined column by column (upper_lower); None where the rows can't be one heading."""
+    """The texts of `depth` rows joined column by column (upper / lower); None where the rows can't be one heading."""
     rows = table.rows[index : index + depth]
-    if len(rows) < depth or not any(text_of(cell) for cell in rows[0]):
+    if len(rows) < depth or any(not any(text_of(cell) for cell in row) for row in rows):
         return None
     if any(not isinstance(cell, str) for row in rows for cell in row if text_of(cell)):
         return None
+    if not all(_spans(upper, lower) for upper, lower in pairwise(rows)):
+        return None
     width = max(len(row) for row in rows)
     filled = [_filled(table, index + offset, width, rows[offset], rows[offset + 1 :]) for offset in range(depth)]
-    texts = []
-    for column in range(width):
-        parts = [filled[offset][column] for offset in range(depth)]
-        texts.append("_".join(dict.fromkeys(part for part in parts if part)))
-    return tuple(texts)
+    columns = zip(*filled, strict=True)
+    return tuple(ROW_JOINT.join(dict.fromkeys(part for part in parts if part)) for parts in columns)
+
+
+def _spans(upper: Row, lower: Row) -> bool:
+    """Whether a row stands over another as groups over parts: a text reaches over several columns of the lower row."""
+    above = [text_of(cell) for cell in upper]
+    below = [text_of(cell) for cell in lower]
+    for column in range(1, len(below)):
+        text = above[column] if column < len(above) else ""
+        left = above[column - 1] if column - 1 < len(above) else ""
+        if below[column] and (not text or text == left):
+            return True
+    return False
 
 
 def _filled(table: Table, index: int, width: int, row: Row, below: Sequence[Row]) -> list[str]:
@@ -179,16 +201,6 @@ def _filled(table: Table, index: int, width: int, row: Row, below: Sequence[Row]
             if not texts[column] and texts[column - 1] and lower:
                 texts[column] = texts[column - 1]
     return texts
-
-
-def _resolved(texts: Sequence[str], known: Dictionary) -> tuple[str, ...]:
-    """Joined headings, cut to their last part where only that is known: 位置_緯度 → 緯度."""
-    resolved = []
-    for text in texts:
-        parts = text.split("_")
-        candidates = [text, *("_".join(parts[start:]) for start in range(1, len(parts))), parts[0]]
-        resolved.append(text if known.find(text) else next((one for one in candidates if known.find(one)), text))
-    return tuple(resolved)
 
 
 def column_letter(column: int) -> str:

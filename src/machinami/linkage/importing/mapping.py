@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from machinami.kernel.errors import Refusal
-from machinami.linkage.importing.headings import Dictionary, Heading, is_instruction, is_row_number
+from machinami.linkage.importing.headings import Dictionary, Heading, is_instruction, is_row_number, normalise
 from machinami.linkage.importing.model import CORE_TERMS, DataModel
 
 VERSION: Final = 1
@@ -118,6 +118,22 @@ def build_mapping(heading: Heading, model: DataModel, publication: str, filled: 
     columns += [Column("", Use.EXTRA, _unnamed(index)) if filled[index] else Column("", Use.IGNORE) for index in beyond]
     mapping = SheetMapping(heading.fingerprint, publication, model.id, tuple(columns))
     return replace(mapping, key=model.key)
+
+
+def aligned(stored: SheetMapping, heading: Heading, publication: str, filled: Sequence[bool]) -> SheetMapping:
+    """A stored mapping on a heading of the same fingerprint, where blank or hint columns may stand elsewhere."""
+    if [normalise(one.heading) for one in stored.columns] == [normalise(text) for text in _padded(heading.texts, len(filled))]:
+        return replace(stored, publication=publication)
+    named = iter([one for one in stored.columns if one.heading and not is_instruction(one.heading)])
+    columns = [
+        next(named) if text and not is_instruction(text) else _column(index, text, Dictionary(()), set(), fills)
+        for index, (text, fills) in enumerate(zip(_padded(heading.texts, len(filled)), filled, strict=True))
+    ]
+    return replace(stored, publication=publication, columns=tuple(columns))
+
+
+def _padded(texts: Sequence[str], length: int) -> tuple[str, ...]:
+    return (*texts, *("" for _ in range(length - len(texts))))
 
 
 def _column(index: int, text: str, dictionary: Dictionary, taken: set[str], filled: bool) -> Column:

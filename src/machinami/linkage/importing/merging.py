@@ -106,14 +106,21 @@ def replaced(known: Entity, new: Entity, spoken_of: frozenset[str]) -> Entity:
 
 
 def supplemented(known: Entity, new: Entity) -> tuple[Entity, list[str]]:
-    """Another list about the same thing: only what was missing is added; also the names of values that differ."""
+    """Another list about the same thing: only what was missing is added; also the names of values that were not taken.
+
+    A lesser edition of a better list adds nothing: what that list leaves empty is empty today.
+    """
+    lesser = authority(new) < authority(known)
     additions: Attributes = {}
     differing = []
     for name, instances in new.attributes.items():
         if name in PROVENANCE or (name == NOT_PLACED and LOCATION in known.attributes):
             continue
         if name not in known.attributes:
-            additions[name] = instances
+            if lesser:
+                differing.append(name)
+            else:
+                additions[name] = instances
         elif not _agree(name, known.attributes[name], instances):
             differing.append(name)
     return known.with_attributes({**known.attributes, **additions}), differing

@@ -22,76 +22,16 @@ GENERIC_MODEL: Final = "place"
 DESCRIPTION: Final = "http://purl.org/dc/terms/description"
 
 # Terms that NGSI-LD's core @context (V1.9) defines for itself: an attribute of that short name would expand to something else.
-CORE_TERMS: Final = frozenset(
-    # fmt: off
-    {
-        "accept",
-        "attributes",
-        "attrs",
-        "avg",
-        "bbox",
-        "collation",
-        "coordinates",
-        "createdAt",
-        "csf",
-        "data",
-        "dataset",
-        "datasetId",
-        "deletedAt",
-        "detail",
-        "endpoint",
-        "entities",
-        "entity",
-        "error",
-        "errors",
-        "expiresAt",
-        "features",
-        "format",
-        "geojson",
-        "geometry",
-        "id",
-        "information",
-        "isActive",
-        "join",
-        "json",
-        "key",
-        "lang",
-        "management",
-        "max",
-        "min",
-        "mode",
-        "modifiedAt",
-        "object",
-        "objects",
-        "observedAt",
-        "omit",
-        "operations",
-        "ordering",
-        "pick",
-        "properties",
-        "q",
-        "reason",
-        "scope",
-        "status",
-        "stddev",
-        "success",
-        "sum",
-        "sumsq",
-        "tenant",
-        "throttling",
-        "timeout",
-        "title",
-        "type",
-        "unchanged",
-        "unitCode",
-        "updated",
-        "uri",
-        "value",
-        "values",
-        "vocab",
-    }
-    # fmt: on
-)
+# fmt: off
+CORE_TERMS: Final = frozenset([
+    "accept", "attributes", "attrs", "avg", "bbox", "collation", "coordinates", "createdAt", "csf", "data", "dataset",
+    "datasetId", "deletedAt", "detail", "endpoint", "entities", "entity", "error", "errors", "expiresAt", "features",
+    "format", "geojson", "geometry", "id", "information", "isActive", "join", "json", "key", "lang", "management", "max",
+    "min", "mode", "modifiedAt", "object", "objects", "observedAt", "omit", "operations", "ordering", "pick", "properties",
+    "q", "reason", "scope", "status", "stddev", "success", "sum", "sumsq", "tenant", "throttling", "timeout", "title",
+    "type", "unchanged", "unitCode", "updated", "uri", "value", "values", "vocab",
+])
+# fmt: on
 
 
 def attribute_iri(name: str) -> str:

@@ -14,7 +14,7 @@ from machinami.kernel.finding import Finding, Place
 from machinami.linkage.importing.findings import collapse, finding, row_ranges
 from machinami.linkage.importing.headings import Heading, find_heading, known_headings, text_of
 from machinami.linkage.importing.identity import Keyed, assign_keys, digest_of, is_running_number, urn, usable_code
-from machinami.linkage.importing.mapping import SheetMapping, Use, build_mapping, stored_mapping
+from machinami.linkage.importing.mapping import SheetMapping, Use, aligned, build_mapping, stored_mapping
 from machinami.linkage.importing.merging import (
     LICENCE,
     NAME,
@@ -147,12 +147,11 @@ class _Planner:
         return found or self._models[GENERIC_MODEL]
 
     def _mapping_of(self, table: Table, heading: Heading, model: DataModel, publication: str) -> SheetMapping:
+        filled = filled_columns(table, heading)
         stored = stored_mapping(self._options.mappings, heading.fingerprint, publication)
         if stored is not None and stored.model in self._models and self._options.model in (None, stored.model):
-            if len(stored.columns) >= len(heading.texts):
-                return stored
-            self._findings.append(finding("import.mapping.column_missing", Place(table.file, table.sheet)))
-        return build_mapping(heading, model, publication, filled_columns(table, heading))
+            return aligned(stored, heading, publication, filled)
+        return build_mapping(heading, model, publication, filled)
 
     def _plan_sheet(self, table: Table, heading: Heading, mapping: SheetMapping, model: DataModel, publication: str) -> None:
         reader = SheetReader(table, heading, mapping, model, self._options.town, self._options.today)

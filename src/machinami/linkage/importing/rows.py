@@ -13,7 +13,7 @@ from machinami.kernel.finding import Finding, Place
 from machinami.linkage.importing.findings import finding
 from machinami.linkage.importing.headings import Heading, column_letter, normalise, text_of
 from machinami.linkage.importing.mapping import SheetMapping, Use
-from machinami.linkage.importing.model import Cell, DataModel, Item, Row, Table, Town, attribute_iri
+from machinami.linkage.importing.model import Cell, DataModel, Item, ItemKind, Row, Table, Town, attribute_iri
 from machinami.linkage.importing.position import Position, read_position, split_pair
 from machinami.linkage.importing.values import published_text, read_value
 
@@ -21,6 +21,7 @@ AS_PUBLISHED: Final = attribute_iri("asPublished")
 ADDRESS_PARTS: Final = ("prefecture", "city", "streetAddress", "cityBlock", "buildingNameEtc")
 POSITION_ITEMS: Final = frozenset({"latitude", "longitude", "latitudeLongitude"})
 _NOTE = re.compile(r"^[※*＊注（(・○●◆■□→出備]")
+_DAY_HEADING = re.compile(r"(年月日|日付|指定日|設置日|開設日|設立日|更新日|登録日|完成日|竣工日)$")
 _TOTALS: Final = frozenset(["合計", "計", "小計", "総計", "総数", "total", "合計数"])
 
 
@@ -95,9 +96,7 @@ class SheetReader:
             filled = [column for column, cell in enumerate(row) if text_of(cell)]
             if not filled or (text_of(row[0]).startswith("#") and len(text_of(row[0])) > 1):
                 continue
-            if all(
-                self.mapping.columns[column].use is Use.ROW_NUMBER for column in filled if column < len(self.mapping.columns)
-            ):
+            if all(self.mapping.columns[column].use is Use.ROW_NUMBER and text_of(row[column]).isdigit() for column in filled):
                 continue
             self.counted += 1
             texts = [text_of(row[column]) for column in filled]
@@ -126,7 +125,7 @@ class SheetReader:
         return result
 
     def _read_cell(self, result: ReadRow, index: int, column: int, attribute: str, cell: Cell) -> None:
-        item = self._items.get(attribute) or Item(attribute, attribute)
+        item = self._items.get(attribute) or _own_item(attribute, cell)
         if text_of(cell) == "":
             if self.table.formulas.get((index, column)) is False:
                 self.note("import.value.formula_empty", index, column)
@@ -170,6 +169,14 @@ class SheetReader:
         result.position = read_position(latitude, longitude, self._town)
         for code, proposal in result.position.notes:
             self.note(code, index, column, result.position.published, proposal)
+
+
+def _own_item(attribute: str, cell: Cell) -> Item:
+    """The item of a column that no model knows: days are read as days, numbers stay numbers, all else is text."""
+    if _DAY_HEADING.search(attribute):
+        return Item(attribute, attribute, kind=ItemKind.DATE)
+    number = isinstance(cell, (int, float)) and not isinstance(cell, bool)
+    return Item(attribute, attribute, kind=ItemKind.NUMBER if number else ItemKind.TEXT)
 
 
 def filled_columns(table: Table, heading: Heading) -> list[bool]:

@@ -150,7 +150,7 @@ class Imports:
         find_town(request.town)
         if request.model is not None and request.model not in {model.id for model in self._models}:
             raise Refusal("import.model.unknown", model=request.model, known=", ".join(one.id for one in self._models))
-        run = {
+        run: dict[str, Any] = {
             "run": f"{self._clock.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}",
             "state": "running",
             "dry_run": request.dry_run,

@@ -16,7 +16,7 @@ from machinami.linkage.importing.model import Cell, Item, ItemKind, Width
 
 PLACEHOLDERS: Final = frozenset(["-", "--", "なし", "無し", "無", "未定", "不明", "未確認", "ー", "該当なし", "n/a", "na"])
 CELL_ERRORS: Final = frozenset(["#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"])
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _UNITS = re.compile(r"(人|名|台|個|床|円|m|ｍ|km|㎡|m2|m3|㎥|冊|世帯|区画|基|階|室|件|pt|mm)(以下|以内|まで|程度)?$")
 _ERAS: Final = {
     "明治": 1867,

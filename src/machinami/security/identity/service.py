@@ -166,9 +166,7 @@ class IdentityService:
 
     # --- requests
 
-    async def authenticate_request(
-        self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str]
-    ) -> Caller | None:
+    async def authenticate_request(self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller | None:
         """Who a request comes from; None if it carries no credential or only the cookie of a session that is over.
 
         `headers` have lower-case names. An API key comes as `Authorization: Bearer` or `X-Api-Key` and wins over a

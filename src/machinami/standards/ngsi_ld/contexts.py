@@ -31,12 +31,16 @@ _KEPT_VERSIONS = frozenset({"v1.0", "v1.3", "v1.4", "v1.9"})
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]*")
 _KEYWORD_LIKE = re.compile(r"@[A-Za-z]+")
 _KEYWORDS = frozenset(
-    "@id @type @context @value @language @list @set @graph @index @base @vocab @container @reverse @none @json "
-    "@nest @prefix @version @included @direction @import @propagate @protected".split()
+    f"@{word}"
+    for word in (
+        *("id", "type", "context", "value", "language", "list", "set", "graph", "index", "base", "vocab", "container"),
+        *("reverse", "none", "json", "nest", "prefix", "version", "included", "direction", "import", "propagate", "protected"),
+    )
 )
 _NOT_IN_NAMES = re.compile(r"[\x00-\x20\x7f<>\"'=;(){}|\\^`,\[\]]")
 _GENERIC_DELIMITERS = frozenset(":/?#[]@")
 _NAMES_CACHED_MAX = 4096
+_CHAIN_MAX = 50
 _NAME_CHARACTERS_MAX = 2048
 
 Documents = Callable[[str], Any]
@@ -258,6 +262,7 @@ class _Reader:
         self.terms_max = terms_max
         self.terms: dict[str, Term] = {}
         self.vocabulary: str | None = None
+        self.chain = 0
 
     def read(self, local: Any, base: str, stack: tuple[str, ...]) -> None:
         if local is None:
@@ -326,6 +331,9 @@ class _Reader:
         if not name or _KEYWORD_LIKE.fullmatch(name):
             return
         state[name] = False
+        self.chain += 1
+        if self.chain > _CHAIN_MAX:
+            self._refuse(f"a chain of more than {_CHAIN_MAX} terms that rest on each other", name)
         value = local[name]
         self.terms.pop(name, None)
         if value is None or (isinstance(value, dict) and (value.get("@id", "") is None or "@reverse" in value)):
@@ -338,6 +346,7 @@ class _Reader:
             self.terms[name] = self._term(name, value, local, state, simple=False)
         else:
             self._refuse("a term that is neither text nor object", name)
+        self.chain -= 1
         state[name] = True
 
     def _term(self, name: str, value: dict[str, Any], local: dict[str, Any], state: dict[str, bool], *, simple: bool) -> Term:

@@ -44,7 +44,7 @@ def parse_entity(document: Any, context: Context, *, simplified: bool = False, r
 
 
 def parse_fragment(
-    document: Any, context: Context, *, nulls: bool, partial: bool = False, simplified: bool = False
+    document: Any, context: Context, *, nulls: bool, partial: bool = False, simplified: bool = False, repeats: bool = False
 ) -> Fragment:
     """The fragment that an append, update or merge-patch body holds.
 
@@ -53,6 +53,7 @@ def parse_fragment(
     | append attributes (5.6.3), batch update, upsert | False | False |
     | update attributes (5.6.2) | True | False |
     | merge (5.6.17, 5.6.20) | True | True |
+    | append to the temporal representation (5.6.12), with `repeats` | False | False |
 
     `id`, when present, is checked and returned: the caller compares it with the entity of the request. Raises Refusal as
     `parse_entity` does, except that nothing is required.
@@ -63,7 +64,7 @@ def parse_fragment(
     for member, value in (("scope", scope), ("expiresAt", expiry)):
         if value == NGSI_LD_NULL and not nulls:
             raise Refusal("ngsi_ld.attribute.null", attribute=member)
-    reader = AttributeReader(context, nulls=nulls, partial=partial, simplified=simplified)
+    reader = AttributeReader(context, nulls=nulls, partial=partial, simplified=simplified, repeats=repeats)
     return Fragment(
         types=_types(document["type"], context) if "type" in document else (),
         scopes=None if "scope" not in document else () if scope == NGSI_LD_NULL else parse_scopes(scope),

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -220,7 +221,14 @@ async def test_send_fails_when_the_name_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:{port}/", "http://[::1]:{port}/", "http://town.example:{port}/", "http://169.254.169.254/latest", "gopher://x/", "http://0x7f000001:{port}/"],
+    [
+        "http://127.0.0.1:{port}/",
+        "http://[::1]:{port}/",
+        "http://town.example:{port}/",
+        "http://169.254.169.254/latest",
+        "gopher://x/",
+        "http://0x7f000001:{port}/",
+    ],
 )
 async def test_send_opens_no_connection_when_the_target_is_closed(url: str) -> None:
     reached: list[str] = []
@@ -304,7 +312,15 @@ async def test_fetch_returns_the_document_when_redirected_within_bounds() -> Non
 
 
 @pytest.mark.parametrize(
-    "location", ["http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http://[::ffff:127.0.0.1]/", "http://inside.example/", "file:///etc/passwd", "//0x7f.1/"]
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://inside.example/",
+        "file:///etc/passwd",
+        "//0x7f.1/",
+    ],
 )
 async def test_fetch_refuses_when_redirected_into_closed_space(location: str) -> None:
     async def handler(request: web.Request) -> web.Response:
@@ -328,6 +344,44 @@ async def test_fetch_unpacks_and_refuses_when_unpacked_size_is_beyond_the_bound(
         with pytest.raises(Refusal) as caught:
             await http.fetch(str(server.make_url("/bomb")), "*/*", 1_000_000, ENOUGH_S)
     assert caught.value.code == "outbound.fetch.too_large"
+
+
+async def test_fetch_keeps_its_memory_bounded_when_a_bomb_unpacks() -> None:
+    packed = gzip.compress(b"a" * 50_000_000)
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    async with receiver(handler) as server, sender() as http:
+        tracemalloc.start()
+        try:
+            with pytest.raises(Refusal):
+                await http.fetch(str(server.make_url("/")), "*/*", 100_000, ENOUGH_S)
+            peak_bytes = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < 5_000_000
+
+
+async def test_fetch_refuses_when_a_secure_address_redirects_to_an_open_one(tmp_path: Path) -> None:
+    certificate = ensure_certificate(tmp_path, [], [LOOPBACK], datetime.now(UTC))
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(certificate.path)
+    reached: list[str] = []
+
+    async def open_handler(request: web.Request) -> web.Response:
+        reached.append(request.path)
+        return web.Response()
+
+    async with receiver(open_handler) as plain:
+
+        async def handler(request: web.Request) -> web.Response:
+            return web.Response(status=302, headers={"Location": str(plain.make_url("/open"))})
+
+        async with receiver(handler, served) as secure, sender(ca_bundle=certificate.path) as http:
+            with pytest.raises(Refusal) as caught:
+                await http.fetch(f"https://127.0.0.1:{secure.port}/", "*/*", 1_000, ENOUGH_S)
+    assert (caught.value.code, reached) == ("outbound.fetch.downgraded", [])
 
 
 async def test_fetch_refuses_when_the_document_never_ends() -> None:
@@ -402,7 +456,9 @@ async def test_send_goes_through_the_proxy_when_the_name_is_public_or_unknown_he
     assert seen == ["POST http://town.example/a HTTP/1.1", "POST http://elsewhere.example/b HTTP/1.1"]
 
 
-@pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://inside.example/", "http://printer.local/", "http://intranet/", "http://127.0.0.1/"])
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1/", "http://inside.example/", "http://printer.local/", "http://intranet/", "http://127.0.0.1/"]
+)
 async def test_send_asks_no_proxy_when_the_target_is_closed(url: str) -> None:
     names = Names(proxy_example=[["127.0.0.1"]], inside_example=[["192.168.0.9"]])
     async with proxy() as (address, seen), sender(EgressPolicy(), lookup=names, proxy=address) as http:
@@ -417,9 +473,12 @@ async def test_send_goes_past_the_proxy_when_the_network_is_the_towns_own() -> N
         return web.Response(status=202)
 
     names = Names(proxy_example=[["127.0.0.1"]], desk_example=[["127.0.0.1"]])
-    async with proxy() as (address, seen), receiver(handler) as server:
-        async with sender(DEVELOPMENT, lookup=names, proxy=address) as http:
-            outcome = await http.send(f"http://desk.example:{server.port}/", b"", {}, ENOUGH_S)
+    async with (
+        proxy() as (address, seen),
+        receiver(handler) as server,
+        sender(DEVELOPMENT, lookup=names, proxy=address) as http,
+    ):
+        outcome = await http.send(f"http://desk.example:{server.port}/", b"", {}, ENOUGH_S)
     assert (outcome.status, seen) == (202, [])
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from machinami.command.alarms.model import AlarmEvent, AlarmKey, Effect, Severity
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 START = datetime(2026, 11, 26, 0, 0, tzinfo=UTC)
 EVENT = AlarmEvent(

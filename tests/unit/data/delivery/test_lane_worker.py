@@ -373,6 +373,48 @@ def test_run_retries_when_the_sender_itself_is_at_fault() -> None:
     run_virtual(scenario())
 
 
+def test_run_sends_nothing_twice_when_a_send_outlives_its_claim() -> None:
+    async def scenario() -> None:
+        town = make()
+        tries: list[str] = []
+
+        class Sluggish:
+            async def send(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Outcome:
+                tries.append(headers["webhook-id"])
+                await asyncio.sleep(0.01 if len(tries) == 1 else 10 * town.limits.lease_s)
+                return Outcome(status=200)
+
+        town.add("a", "k", 1)
+        town.add("a", "k", 2)
+        worker = LaneWorker(town.store, Sluggish(), LoopClock(), town.limits, random.Random(1))
+        task = asyncio.create_task(worker.run())
+        await until(lambda: not town.store.rows, HOUR_S)
+        worker.stop()
+        await task
+        assert tries == ["a/k/1", "a/k/2"]
+
+    run_virtual(scenario())
+
+
+def test_run_goes_on_when_a_pass_fails_in_an_unforeseen_way(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        town = make()
+        claim = town.store.due
+
+        async def broken(*arguments: object) -> list[Delivery]:
+            town.store.due = claim  # type: ignore[method-assign]
+            raise KeyError("a fault of ours")
+
+        town.store.due = broken  # type: ignore[method-assign, assignment]
+        town.add("a", "k", 1)
+        async with working(town) as worker:
+            await until(lambda: not town.store.rows, 5.0)
+            assert worker.counters.store_errors == 1
+
+    run_virtual(scenario())
+    assert "a pass failed" in caplog.text
+
+
 def test_run_skips_when_a_subscription_was_deleted_meanwhile() -> None:
     async def scenario() -> None:
         town = make()

@@ -163,6 +163,13 @@ class TestAppend:
         assert decision.outcome.updated == ("speed", "route")
         assert decision.outcome.not_updated == (NotUpdated("speed", "data.attribute.already_exists"),)
 
+    def test_append_keeps_a_known_expiry_when_not_overwriting(self) -> None:
+        soon, later = "2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z"
+        entity = put(rules.append_attributes(ID, Fragment(expires_at=soon), overwrite=False)(stored(), T1)).entity
+        assert entity.expires_at == soon
+        assert isinstance(rules.append_attributes(ID, Fragment(expires_at=later), overwrite=False)(entity, T1), Keep)
+        assert put(rules.append_attributes(ID, Fragment(expires_at=later))(entity, T1)).entity.expires_at == later
+
     def test_append_keeps_the_entity_when_nothing_could_be_written(self) -> None:
         before = stored()
         fragment = Fragment(attributes={"speed": [prop(60)]})
@@ -209,7 +216,8 @@ class TestPartialUpdate:
         assert content(decision.entity.attributes["speed"][0]) == prop(100, unitCode="KMH", observedAt=T1)
         (change,) = decision.changed.instances
         assert (change.before or {})["value"] == 50
-        assert (change.after or {})["createdAt"] == T0
+        assert change.after is not None
+        assert (change.after["createdAt"], change.after["modifiedAt"]) == (T0, T1)
 
     def test_partial_update_works_when_type_and_value_are_left_out(self) -> None:
         after = put(rules.partial_update(ID, "speed", [{"observedAt": T1}])(stored(), T1)).entity

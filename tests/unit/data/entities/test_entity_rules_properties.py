@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from machinami.data.entities import rules
@@ -18,6 +18,9 @@ T0, T1, T2 = "2026-11-26T01:00:00Z", "2026-11-26T01:00:01Z", "2026-11-26T01:00:0
 ID = "urn:ngsi-ld:Thing:1"
 NAMES = st.sampled_from(["a", "b", "c"])
 DATASETS = st.sampled_from([None, "urn:d:1", "urn:d:2"])
+MANY, SOME, FEW = (
+    settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow]) for count in (80, 40, 20)
+)
 KEYS = st.sampled_from(["x", "y", "z"])
 
 scalars = st.one_of(st.integers(-9, 9), st.booleans(), st.text("ab", max_size=2))
@@ -93,7 +96,7 @@ def by_dataset(attributes: Attributes) -> dict[tuple[str, str | None], Instance]
 
 
 @given(entities(), fragments())
-@settings(max_examples=120)
+@MANY
 def test_merge_twice_equals_merge_once(entity: Entity, fragment: Fragment) -> None:
     before = created(entity)
     once = after(rules.merge(ID, fragment)(before, T1), before)
@@ -103,7 +106,7 @@ def test_merge_twice_equals_merge_once(entity: Entity, fragment: Fragment) -> No
 
 
 @given(entities(), entities())
-@settings(max_examples=80)
+@SOME
 def test_replace_gives_exactly_the_new_content(entity: Entity, new: Entity) -> None:
     result = after(rules.replace_entity(new)(created(entity), T1), entity)
     assert by_dataset(result.attributes).keys() == by_dataset(new.attributes).keys()
@@ -122,8 +125,9 @@ def _same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and left == right
 
 
-@given(entities(), fragments(), st.sampled_from(["merge", "update", "append", "replace", "partial"]))
-@settings(max_examples=120)
+@pytest.mark.parametrize("operation", ["merge", "update", "append", "replace", "partial"])
+@given(entity=entities(), fragment=fragments())
+@FEW
 def test_created_at_never_changes_for_what_stays(entity: Entity, fragment: Fragment, operation: str) -> None:
     before = created(entity)
     decide = {
@@ -151,7 +155,7 @@ def _changes(decision: Decision) -> tuple[Any, ...]:
 
 
 @given(entities(), instances(json_values, "urn:d:new"), NAMES)
-@settings(max_examples=80)
+@SOME
 def test_delete_undoes_append(entity: Entity, instance: Instance, name: str) -> None:
     before = created(entity)
     added = after(rules.append_attributes(ID, Fragment(attributes={name: [instance]}))(before, T1), before)
@@ -161,7 +165,7 @@ def test_delete_undoes_append(entity: Entity, instance: Instance, name: str) -> 
 
 
 @given(entities(), fragments())
-@settings(max_examples=80)
+@SOME
 def test_changes_lead_from_before_to_after(entity: Entity, fragment: Fragment) -> None:
     """Replaying the change set on the old instances gives the new ones: history and log lose nothing."""
     before = created(entity)
@@ -178,7 +182,7 @@ def test_changes_lead_from_before_to_after(entity: Entity, fragment: Fragment) -
 
 
 @given(entities(), fragments())
-@settings(max_examples=80)
+@SOME
 def test_default_instances_stand_first(entity: Entity, fragment: Fragment) -> None:
     before = created(entity)
     for instances_ in after(rules.merge(ID, fragment)(before, T1), before).attributes.values():

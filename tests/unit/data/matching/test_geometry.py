@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapely.geometry import shape
 
 from machinami.data.matching.geometry import distance_m, geo_holds, haversine_m
@@ -23,9 +25,17 @@ def line(*positions: tuple[float, float]) -> dict[str, Any]:
     return {"type": "LineString", "coordinates": [list(one) for one in positions]}
 
 
+def points(*positions: tuple[float, float]) -> dict[str, Any]:
+    return {"type": "MultiPoint", "coordinates": [list(one) for one in positions]}
+
+
 def box(west: float, south: float, east: float, north: float) -> dict[str, Any]:
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return {"type": "Polygon", "coordinates": [ring]}
+
+
+def polygon(*corners: tuple[float, float]) -> dict[str, Any]:
+    return {"type": "Polygon", "coordinates": [[list(one) for one in (*corners, corners[0])]]}
 
 
 def frozen(coordinates: Any) -> Any:
@@ -100,11 +110,28 @@ def test_haversine_measures_known_distances() -> None:
         (point(134.5, 35.02), SQUARE, 0.02 * DEGREE_M),
         (point(135.01, 34.5), SQUARE, 0.01 * DEGREE_M * 0.82413),  # cos 34.5 degrees
         (point(-179.99, 0), line((179.99, -1), (179.99, 1)), 0.02 * DEGREE_M),  # across the antimeridian
+        (point(-179.99, 0), points((179.99, 0), (-178, 0)), 0.02 * DEGREE_M),
+        (point(0, 60), points((0.015, 60), (0, 60.01)), 0.015 * DEGREE_M / 2),  # a degree of longitude is half as long there
         (box(0, 0, 1, 1), box(1.01, 0, 2, 1), 0.01 * DEGREE_M * 0.99985),  # nearest at latitude 1
     ],
 )
 def test_distance_is_right_for_lines_and_areas(reference: dict[str, Any], target: dict[str, Any], expected_m: float) -> None:
     assert distance_m(shape(reference), shape(target)) == pytest.approx(expected_m, rel=1e-3, abs=0.5)
+
+
+@given(
+    st.tuples(st.floats(128, 146), st.floats(26, 45)),
+    st.lists(st.tuples(st.floats(-0.5, 0.5), st.floats(0.1, 0.5)), min_size=2, max_size=2),
+)
+@settings(max_examples=40, deadline=None)
+def test_distance_is_the_least_of_many_points_of_a_line(
+    middle: tuple[float, float], offsets: list[tuple[float, float]]
+) -> None:
+    (lon, lat), (first, last) = middle, [(middle[0] + east, middle[1] + north) for east, north in offsets]
+    steps = [n / 1_000 for n in range(1_001)]
+    along = [(first[0] + (last[0] - first[0]) * n, first[1] + (last[1] - first[1]) * n) for n in steps]
+    least = min(haversine_m(lon, lat, *position) for position in along)
+    assert distance_m(shape(point(lon, lat)), shape(line(first, last))) == pytest.approx(least, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +155,9 @@ def test_relations_accept_an_area_that_crosses_itself() -> None:
     assert holds(query("within", bow_tie), point(0.25, 1))
     assert not holds(query("within", bow_tie), point(1, 1.9))
     assert holds(query("intersects", box(-1, 0.5, 0.5, 1.5)), bow_tie)
+    ring = [[0, 0], [4, 0], [4, 3], [1, 3], [1, 1], [3, 1], [3, 4], [0, 4], [0, 0]]
+    assert holds(query("within", {"type": "Polygon", "coordinates": [ring]}), triangle := polygon((0, 0), (1, 1), (0, 2)))
+    assert not holds(query("overlaps", {"type": "Polygon", "coordinates": [ring]}), triangle)
 
 
 @pytest.mark.parametrize(

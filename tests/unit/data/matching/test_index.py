@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from machinami.data.matching import matches
@@ -72,6 +72,7 @@ filed_queries = st.lists(st.tuples(queries, st.sets(st.sampled_from("pq"), max_s
 
 
 @given(filed_queries, entities, st.sets(st.sampled_from("pq")))
+@settings(deadline=None)
 def test_candidates_never_miss_a_match(filed: list[tuple[EntityQuery, set[str]]], one: Entity, changed: set[str]) -> None:
     index: InterestIndex[int] = InterestIndex()
     for key, (query, watched) in enumerate(filed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from machinami.data.matching.selectors import scope_holds, scope_pattern_matches, selects, type_matches
@@ -35,6 +35,7 @@ NAMES = st.sets(st.sampled_from("ABCD"))
 
 
 @given(NAMES, st.lists(NAMES.filter(bool), min_size=1, max_size=3))
+@settings(deadline=None)
 def test_type_matches_is_the_disjunction_of_conjunctions(has: set[str], alternatives: list[set[str]]) -> None:
     selection = TypeSelection(tuple(frozenset(one) for one in alternatives))
     expected = any(all(name in has for name in one) for one in alternatives)

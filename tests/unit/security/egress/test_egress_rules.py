@@ -109,8 +109,8 @@ def test_check_address_allows_nothing_that_the_standard_library_calls_private(ad
         inner = address
         if isinstance(address, ipaddress.IPv6Address) and address in ipaddress.ip_network("64:ff9b::/96"):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        assert not (inner.is_private or inner.is_loopback or inner.is_link_local or inner.is_multicast)
-        assert not (inner.is_reserved or inner.is_unspecified)
+        names = ("is_private", "is_loopback", "is_link_local", "is_multicast", "is_reserved", "is_unspecified")
+        assert [name for name in names if getattr(inner, name)] == []
 
 
 @given(st.ip_addresses(v=4, network="10.0.0.0/8"), st.sampled_from(["::ffff:0:0", "64:ff9b::", "::"]))
@@ -131,7 +131,11 @@ SOUND = [
     ("HTTPS://Example.COM:443/a?b=c#d", "https://example.com/a?b=c", 443),
     ("http://my.csource.org:1026", "http://my.csource.org:1026/", 1026),
     ("http://example.com.", "http://example.com/", 80),
-    ("http://高松市.jp/通知?地区=仏生山", "http://xn--7stz4s186b.jp/%E9%80%9A%E7%9F%A5?%E5%9C%B0%E5%8C%BA=%E4%BB%8F%E7%94%9F%E5%B1%B1", 80),
+    (
+        "http://高松市.jp/通知?地区=仏生山",
+        "http://xn--7stz4s186b.jp/%E9%80%9A%E7%9F%A5?%E5%9C%B0%E5%8C%BA=%E4%BB%8F%E7%94%9F%E5%B1%B1",
+        80,
+    ),
     ("http://8.8.8.8:8080/x", "http://8.8.8.8:8080/x", 8080),
     ("http://[2400:CB00:0:0::1]/x", "http://[2400:cb00::1]/x", 80),
     ("http://[2400:cb00::1]:8443", "http://[2400:cb00::1]:8443/", 8443),
@@ -244,7 +248,17 @@ def test_parse_target_refuses_when_two_readers_could_differ(url: str, problem: s
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[::]", "[::ffff:7f00:1]", "[fd00:ec2::254]", "0.0.0.0", "[2002:7f00:1::]"],
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "169.254.169.254",
+        "[::1]",
+        "[::]",
+        "[::ffff:7f00:1]",
+        "[fd00:ec2::254]",
+        "0.0.0.0",
+        "[2002:7f00:1::]",
+    ],
 )
 def test_check_literal_refuses_when_the_url_names_a_closed_address(host: str) -> None:
     with pytest.raises(Refusal) as caught:
@@ -290,14 +304,26 @@ def test_parse_target_agrees_with_the_standard_library_about_the_host(url: str) 
         assert ipaddress.ip_address(parts.hostname) == target.address
 
 
-@pytest.mark.parametrize(("host", "local"), [("intranet", True), ("printer.local", True), ("x.home.arpa", True), ("example.com", False), ("notlocal.jp", False)])
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("intranet", True), ("printer.local", True), ("x.home.arpa", True), ("example.com", False), ("notlocal.jp", False)],
+)
 def test_is_local_name_tells_names_of_this_network(host: str, local: bool) -> None:
     assert rules.is_local_name(host) is local
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("Host", "x"), ("content-length", "3"), ("Transfer-Encoding", "chunked"), ("X-A", "b\r\nX-B: c"), ("X A", "b"), ("X-A", "é"), ("", "x"), ("Webhook-Id", "x")],
+    [
+        ("Host", "x"),
+        ("content-length", "3"),
+        ("Transfer-Encoding", "chunked"),
+        ("X-A", "b\r\nX-B: c"),
+        ("X A", "b"),
+        ("X-A", "é"),
+        ("", "x"),
+        ("Webhook-Id", "x"),
+    ],
 )
 def test_check_headers_refuses_when_they_steer_or_split(name: str, value: str) -> None:
     with pytest.raises(Refusal) as caught:

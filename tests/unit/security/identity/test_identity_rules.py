@@ -78,7 +78,9 @@ def test_setup_code_text_is_its_own_normal_form(entropy: bytes) -> None:
     assert rules.normal_setup_code(code) == code.replace("-", "")
 
 
-@pytest.mark.parametrize("text", ["mn_abc_def", "", "mn__", "Bearer x", "mn_" + "a" * 10 + "_" + "b" * 42, "mn_" + "a" * 10 + "_" + "b" * 43 + "\n"])
+@pytest.mark.parametrize(
+    "text", ["mn_abc_def", "", "mn__", "Bearer x", "mn_" + "a" * 10 + "_" + "b" * 42, "mn_" + "a" * 10 + "_" + "b" * 43 + "\n"]
+)
 def test_parse_key_gives_none_when_it_has_not_the_form(text: str) -> None:
     assert rules.parse_key(text) is None
 

@@ -38,6 +38,7 @@ class QuickHasher:
     async def verify(self, stored: str, password: str) -> bool:
         await asyncio.sleep(0)
         self.verified += 1
+        assert ":" in stored, "not a hash of this hasher"
         return stored.partition(":")[2] == hashlib.sha256(password.encode()).hexdigest()
 
     def outdated(self, stored: str) -> bool:
@@ -101,7 +102,9 @@ async def test_complete_setup_accepts_the_code_as_people_type_it(house: House) -
 async def test_complete_setup_refuses_when_code_was_guessed_five_times(house: House) -> None:
     code = await house.service.begin_setup()
     assert code is not None
-    left = [(await refused(house.service.complete_setup("00000-00000", "a", "a", PASSWORD))).parameters["tries"] for _ in range(5)]
+    left = [
+        (await refused(house.service.complete_setup("00000-00000", "a", "a", PASSWORD))).parameters["tries"] for _ in range(5)
+    ]
     assert left == [4, 3, 2, 1, 0]
     assert (await refused(house.service.complete_setup(code, "sato", "佐藤", PASSWORD))).code == "security.setup.code_wrong"
     renewed = await house.service.begin_setup()
@@ -243,7 +246,13 @@ async def test_authenticate_request_needs_the_csrf_token_when_method_is_unsafe(h
     login = await house.set_up()
     other = await house.service.login("sato", PASSWORD)
     cookies = {rules.SESSION_COOKIE: login.token}
-    for headers in ({}, {"x-csrf-token": ""}, {"x-csrf-token": other.csrf}, {"x-csrf-token": login.token}, {"x-csrf-token": "é"}):
+    for headers in (
+        {},
+        {"x-csrf-token": ""},
+        {"x-csrf-token": other.csrf},
+        {"x-csrf-token": login.token},
+        {"x-csrf-token": "é"},
+    ):
         assert (await refused(house.service.authenticate_request(method, headers, cookies))).code == "security.csrf.missing"
     given = {"x-csrf-token": house.service.csrf(cookies)}
     assert await house.service.authenticate_request(method, given, cookies) is not None
@@ -293,7 +302,16 @@ async def test_authenticate_request_refuses_when_key_is_wrong_in_any_part(house:
     key, text = await _key(house)
     other, other_text = await _key(house, "other", Role.ADMIN)
     secret = text.removeprefix(f"mn_{key.prefix}_")
-    for forged in ("", "x", text[:-1], text + "A", text.upper(), rules.key_text(other.prefix, secret), rules.key_text("a" * 10, secret), text[:-1] + ("A" if text[-1] != "A" else "B")):
+    for forged in (
+        "",
+        "x",
+        text[:-1],
+        text + "A",
+        text.upper(),
+        rules.key_text(other.prefix, secret),
+        rules.key_text("a" * 10, secret),
+        text[:-1] + ("A" if text[-1] != "A" else "B"),
+    ):
         headers = {"authorization": f"Bearer {forged}"}
         assert (await refused(house.service.authenticate_request("GET", headers, {}))).code == "security.key.invalid"
     await house.service.authenticate_request("GET", {"x-api-key": text}, {})
@@ -311,7 +329,9 @@ async def test_authenticate_request_refuses_when_key_is_revoked_or_expired(house
     assert revoked.revoked_at == START
     assert (await refused(house.service.authenticate_request("GET", {"x-api-key": text}, {}))).code == "security.key.invalid"
     house.clock.advance(3600)
-    assert (await refused(house.service.authenticate_request("GET", {"x-api-key": short_lived}, {}))).code == "security.key.invalid"
+    assert (
+        await refused(house.service.authenticate_request("GET", {"x-api-key": short_lived}, {}))
+    ).code == "security.key.invalid"
 
 
 async def test_authenticate_request_notices_within_seconds_when_another_worker_revoked(house: House) -> None:

@@ -168,6 +168,7 @@ def test_relative_references_are_resolved_when_a_document_names_its_neighbour():
         ("https://loop.example/a", "cyclic"),
         ("https://deep.example/0", "too_deep"),
         ("https://odd.example/list", "not_valid"),
+        ({f"t{number}": f"t{number + 1}:x" for number in range(5000)}, "too_many_terms"),
         ({f"t{number}": "https://a.example/" for number in range(60)}, "too_many_terms"),
     ],
 )
@@ -180,6 +181,12 @@ def test_build_context_refuses_when_the_context_is_broken(local, code):
     with pytest.raises(Refusal) as refusal:
         build_context(local, documents.__getitem__, depth_max=5, terms_max=50)
     assert refusal.value.code == f"ngsi_ld.context.{code}"
+
+
+def test_build_context_refuses_when_thousands_of_terms_rest_on_each_other():
+    with pytest.raises(Refusal) as refusal:
+        build_context({f"t{number}": f"t{number + 1}:x" for number in range(9000)}, offline)
+    assert refusal.value.code == "ngsi_ld.context.not_valid"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a<b", "x(y)", "a;b", "a\x00b", "x" * 3000, 'a"b'])

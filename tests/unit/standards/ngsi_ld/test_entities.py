@@ -47,7 +47,7 @@ JSON = st.recursive(
 URIS = st.integers(0, 999).map(lambda number: f"urn:ngsi-ld:X:{number}")
 WORDS = st.sampled_from(["monument", "museum", "水位"])
 VALUES = st.one_of(
-    st.tuples(st.just("Property"), st.just("value"), JSON.filter(lambda value: value is not None)),
+    st.tuples(st.just("Property"), st.just("value"), JSON.filter(lambda value: value is not None) | st.just(POINT)),
     st.tuples(st.just("Relationship"), st.just("object"), URIS | st.lists(URIS, min_size=1, max_size=3)),
     st.tuples(st.just("GeoProperty"), st.just("value"), st.just(POINT)),
     st.tuples(
@@ -81,22 +81,26 @@ def instances(draw, depth=2):
 def entities(draw):
     attributes = {}
     for name in draw(st.lists(st.sampled_from(["level", "名前", "a", "b"]), unique=True, max_size=4)):
-        several = [draw(instances())]
-        for number in range(draw(st.integers(0, 2))):
-            several.append({**draw(instances()), "datasetId": f"urn:ngsi-ld:Dataset:{number}"})
-        attributes[D + name] = several
+        datasets = [{"datasetId": f"urn:ngsi-ld:Dataset:{number}"} for number in range(draw(st.integers(0, 2)))]
+        attributes[D + name] = [{**draw(instances()), **dataset} for dataset in ({}, *datasets)]
     kinds = draw(st.lists(st.sampled_from([D + "Gauge", D + "水位計"]), min_size=1, unique=True))
     scopes = draw(st.lists(st.sampled_from(["/a/b", "/港"]), unique=True))
-    return Entity("urn:ngsi-ld:Gauge:1", tuple(kinds), attributes, tuple(scopes), expires_at=draw(st.none() | st.just("2030-01-01T00:00:00Z")))
+    return Entity(
+        "urn:ngsi-ld:Gauge:1",
+        tuple(kinds),
+        attributes,
+        tuple(scopes),
+        expires_at=draw(st.none() | st.just("2030-01-01T00:00:00Z")),
+    )
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(entities())
 def test_parse_entity_gives_the_entity_back_when_its_normalized_form_is_read(entity):
     assert parse_entity(render_entity(entity, CORE), CORE) == entity
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(entities())
 def test_parse_entity_gives_the_entity_back_when_its_concise_form_is_read(entity):
     assert parse_entity(render_entity(entity, CORE, Representation(Format.CONCISE)), CORE) == entity
@@ -339,12 +343,25 @@ def test_render_entity_writes_the_simplified_form_with_datasets():
 
 @pytest.mark.parametrize(
     ("asked", "text", "language"),
-    [("en", "Dam", "en"), ("fr, ja;q=0.5", "堤", "ja"), ("fr", "Dam", "en"), ("ja-JP", "堤", "ja"), ("*", "Dam", "en")],
+    [
+        ("en", "Dam", "en"),
+        ("fr, ja;q=0.5", "堤", "ja"),
+        ("fr", "Dam", "en"),
+        ("ja-JP", "堤", "ja"),
+        ("*", "Dam", "en"),
+        ("en;q=0.1, ja", "堤", "ja"),
+    ],
 )
 def test_render_entity_chooses_a_text_when_a_language_is_asked_for(asked, text, language):
     shown = render_entity(sample(), CORE, Representation(language=asked))
     assert shown["name"] == {"type": "Property", "value": text, "lang": language}
     assert render_entity(sample(), CORE, Representation(Format.SIMPLIFIED, language=asked))["name"] == text
+
+
+def test_render_entity_keeps_the_type_when_a_concise_property_holds_a_geometry():
+    entity = parse_entity(entity_of(a={"type": "Property", "value": POINT}), CORE)
+    shown = render_entity(entity, CORE, Representation(Format.CONCISE))
+    assert shown["a"] == {"type": "Property", "value": POINT}
 
 
 def test_render_entity_projects_when_pick_omit_attrs_or_datasets_are_given():

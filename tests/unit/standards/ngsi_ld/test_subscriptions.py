@@ -102,7 +102,7 @@ def test_render_subscription_shows_what_was_sent_and_the_status():
     expected = json.loads(json.dumps(FULL))
     expected["notification"]["timesSent"] = 3
     assert full | {"entities": 0} == expected | {"entities": 0, "status": "paused", "createdAt": "x"}
-    reread = parse_subscription({"id": full["id"], "type": "Subscription", **{k: full[k] for k in ("entities",)}} | {"notification": FULL["notification"]}, CITY)
+    reread = parse_subscription(document(entities=full["entities"]), CITY)
     assert reread.query.selectors == parse_subscription(FULL, CITY).query.selectors
 
 

@@ -42,14 +42,13 @@ def account_for(cluster: Path) -> Account:
     except FileNotFoundError:
         return _own(caller) if caller != 0 else _service_account()
     except PermissionError:
-        visible = next(folder for folder in cluster.parents if _can_stat(folder))
-        raise _not_permitted(visible, visible.stat().st_uid, caller) from None
+        raise not_permitted(cluster) from None
     if owner == 0:
         raise Refusal("operations.folder.owned_by_root", folder=str(cluster), account=SERVICE_ACCOUNT)
     if owner == caller:
         return _own(caller)
     if caller != 0:
-        raise _not_permitted(cluster, owner, caller)
+        raise not_permitted(cluster)
     entry = _entry(owner)
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, changed=True)
 
@@ -84,16 +83,19 @@ def _entry(uid: int) -> pwd.struct_passwd:
         raise Refusal("store.server.user_unknown", uid=uid) from None
 
 
+def not_permitted(folder: Path) -> Refusal:
+    """The refusal of a folder that isn't ours, naming the owner of the nearest folder that can be seen."""
+    visible = next(place for place in (folder, *folder.parents) if _can_stat(place))
+    owner, user = _name(visible.stat().st_uid), _name(os.geteuid())
+    return Refusal("operations.folder.not_permitted", folder=str(visible), owner=owner, user=user)
+
+
 def _can_stat(folder: Path) -> bool:
     try:
         folder.stat()
-    except PermissionError:
+    except OSError:
         return False
     return True
-
-
-def _not_permitted(folder: Path, owner: int, caller: int) -> Refusal:
-    return Refusal("operations.folder.not_permitted", folder=str(folder), owner=_name(owner), user=_name(caller))
 
 
 def _name(uid: int) -> str:

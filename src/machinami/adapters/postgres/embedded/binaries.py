@@ -145,9 +145,17 @@ def _trustworthy(folder: Path) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022
 
 
+def _make_open(folder: Path) -> None:
+    """Make a folder and its missing parents with mode 0755, whatever the umask says; existing ones stay as they are."""
+    if not folder.exists():
+        _make_open(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
 def _copy_wheel(installation: Path, target: Path) -> None:
     """Copy the needed fifth of the wheel; the programs find their libraries by relative paths, so the layout is kept."""
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _make_open(target.parent)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
     module = part / WHEEL_MODULE / installation.name

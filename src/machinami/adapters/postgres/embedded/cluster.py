@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from machinami.adapters.postgres.embedded.accounts import Account, peer_names
+from machinami.adapters.postgres.embedded.accounts import Account, not_permitted, peer_names
 from machinami.adapters.postgres.embedded.binaries import CLEAN_ENVIRONMENT, Binaries
 from machinami.adapters.postgres.embedded.folder import read_small, sync_folder, sync_tree, write_atomically
 from machinami.adapters.postgres.embedded.wire import SOCKET_NAME
@@ -93,15 +93,13 @@ class Layout:
 
 def make_app_folder(layout: Layout, account: Account) -> None:
     """Make the app folder: ours alone, or as root 0710 with the service user's group. No existing parent is touched."""
-    layout.app.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        layout.app.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         layout.app.mkdir(mode=0o700)
     except FileExistsError:
         return
     except PermissionError:
-        raise Refusal(
-            "operations.folder.not_permitted", folder=str(layout.app.parent), owner=layout.app.parent.owner(), user=account.name
-        ) from None
+        raise not_permitted(layout.app) from None
     if account.changed:
         os.chown(layout.app, 0, account.gid)
         layout.app.chmod(0o710)

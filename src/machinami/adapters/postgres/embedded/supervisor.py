@@ -41,8 +41,6 @@ FAST_STOP_S: Final = 30.0
 IMMEDIATE_STOP_S: Final = 10.0
 ORPHAN_STEPS: Final = ((1.0, signal.SIGTERM), (3.0, signal.SIGQUIT), (6.0, signal.SIGKILL))
 """After how many seconds backends without a postmaster get which signal (rule 9)."""
-ELSEWHERE_AFTER_S: Final = 2.0
-"""A server that answers here for so long without being visible runs in another container."""
 BACKOFF_MIN_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
 HOUSEKEEPING_S: Final = 30.0
@@ -147,7 +145,7 @@ class EmbeddedServer:
             self._set_state(ServerState.STARTING)
             try:
                 self._prepare()
-                with held(self._layout.mutex, MUTEX_TIMEOUT_S):
+                with held(self._layout.mutex, MUTEX_TIMEOUT_S, self._closing.is_set):
                     self._join_users()
                     self._bring_up_patiently()
             except BaseException as error:
@@ -162,11 +160,11 @@ class EmbeddedServer:
             self._watcher.start()
 
     def stop(self) -> None:
-        """Leave the server; the last user shuts it down cleanly. Harmless when not started."""
+        """Leave the server; the last user shuts it down cleanly. Harmless when not started; ends a `start` under way."""
+        self._closing.set()
         with self._turn:
             if self._watcher is None:
                 return
-            self._closing.set()
             if self._wake is not None:
                 os.eventfd_write(self._wake, 1)
             self._watcher.join()
@@ -301,18 +299,21 @@ class EmbeddedServer:
         raise Unavailable("store.server.stopping", folder=str(self._layout.data))
 
     def _press_orphans(self, waited_s: float, account: Account) -> None:
-        """Backends whose postmaster was killed end by themselves; busy ones are pressed step by step."""
+        """Backends whose postmaster was killed end by themselves; busy ones are pressed step by step.
+
+        Something that still answers is no orphan but the server of another container: it is left alone.
+        """
         if waited_s > RECOVERY_TIMEOUT_S:
             raise self._no_answer(waited_s)
-        if self._cluster is None or waited_s < ELSEWHERE_AFTER_S:
+        if self._cluster is None or waited_s < ORPHAN_STEPS[0][0]:
             return
-        orphans = list(processes_of(self._cluster, account))
-        if not orphans and probe(self._socket_folder(), SUPERUSER, DATABASE, timeout_s=1.0)[0] is not Answer.SILENT:
+        if probe(self._socket_folder(), SUPERUSER, DATABASE, timeout_s=1.0)[0] is not Answer.SILENT:
             raise Refusal("store.server.elsewhere", folder=str(self._layout.data))
         due = [number for after_s, number in ORPHAN_STEPS if waited_s >= after_s]
-        for pid in orphans if due else ():
+        for pid in list(processes_of(self._cluster, account)):
             process = Postmaster.of(pid)
             if process is not None:
+                logger.warning("%s to the postgres process %d, which outlived its server", due[-1].name, pid)
                 process.send(due[-1])
                 process.ended(0.5)
                 process.close()

@@ -13,7 +13,7 @@ create table identity_person (
 );
 
 create table identity_setup_code (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   code_hash text not null,
   expires_at timestamptz not null,
   tries_left int not null

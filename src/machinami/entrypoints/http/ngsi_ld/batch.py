@@ -114,7 +114,8 @@ class BatchHandlers:
         )  # fmt: skip
         if not parameters.has_filter(query):
             raise Refusal("http.query.no_filter")
-        shown: dict[str, str] = {name: values[name] for name in ("attrs", "pick", "omit", "lang", "datasetId") if name in values}
+        names = ("attrs", "pick", "omit", "lang", "datasetId")
+        shown: dict[str, str] = {name: values[name] for name in names if name in values}
         call.query = {**call.query, **shown}
         return await self._queries.answer_page(call, query, body.context)
 

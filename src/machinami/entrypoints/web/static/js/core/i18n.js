@@ -30,6 +30,9 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
+/** The text of `key`, or `otherwise` for words that only the data knows. @param {string} key @param {string} otherwise */
+export const known = (key, otherwise) => catalogues.get(current)?.[key] ?? otherwise;
+
 /**
  * The text of a record that carries both languages as `<field>_ja` and `<field>_en`.
  * @param {Record<string, any> | null | undefined} record @param {string} field @returns {string}

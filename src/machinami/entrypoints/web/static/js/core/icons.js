@@ -28,6 +28,14 @@ export const ICONS = /** @type {Record<string, string>} */ ({
   culture: "M4 20h16M5 20V10M9.700 20V10M14.300 20V10M19 20V10M3.500 10h17L12 4z",
   energy: "M13 3 5.500 13.500H11L10.500 21 18.500 10H13z",
   camera: "M4 7.500h3l1.500-2.500h7L17 7.500h3V19H4zM12 10a3 3 0 1 1 0 6 3 3 0 0 1 0-6z",
+  sandbag: "M6 9.500c-2 2.500-3 5-2.500 8C4 19.500 5.500 20 12 20s8-.5 8.500-2.500c.5-3-.5-5.500-2.500-8M8.500 4h7L14 7.500c2 .3 3.300 1 4 2H6c.7-1 2-1.700 4-2z",
+  childcare: `${ring(12, 10, 6.5)}M9.500 9.500h.01M14.500 9.500h.01M9.500 12.500c1.300 1.500 3.700 1.500 5 0M7 16l-2.500 4.500M17 16l2.500 4.500M12 3.500c-.8-.8-.5-1.500.5-2`,
+  community: `${ring(12, 7, 3)}${ring(5.5, 10, 2.2)}${ring(18.5, 10, 2.2)}M7 19.500c.3-4 2-6 5-6s4.700 2 5 6M2 18c.2-2.300 1.300-3.800 3.300-3.800M22 18c-.2-2.300-1.300-3.800-3.300-3.800`,
+  office: "M5 20.500V3.500h9v17M14 9h5v11.500M3 20.500h18M8 7h.01M11 7h.01M8 11h.01M11 11h.01M8 15h.01M11 15h.01M16.500 12.500h.01M16.500 16h.01",
+  tourism: "M12 3l2.600 5.700 6.200.7-4.600 4.200 1.300 6.100L12 16.600 6.500 19.700l1.300-6.100L3.200 9.400l6.200-.7z",
+  bicycle: `${ring(6, 15.5, 4)}${ring(18, 15.5, 4)}M6 15.500 10 8h5.500l2.500 7.500M10 8l3 7.500H6M13 15.500l2.500-7.500M14.500 5.500h2M8.500 6h3`,
+  count: "M12 4.500a1.500 1.500 0 1 1 0 .01M9 21l2-6-1.500-2 .5-4.500 4 .5 1 3 3 1M11 8.500l-3 1.500-1 3M13 14l1.500 3 .5 4",
+  recycle: "M8.500 7.500 12 3.500l3.500 5M18 12l2.500 4.500-2.500 3h-5M10.500 19.500H6l-2.500-3L6 12M15.500 5v3.500H12M15.500 17 13 19.500l2.500 2.500M3.500 13.500 6 12l1.500 3",
   point: ring(12, 12, 4.5),
   // the interface
   map: "M9 4.500 3.500 7v13L9 17.500l6 2.500 5.500-2.500v-13L15 7zM9 4.500v13M15 7v13",
@@ -64,7 +72,7 @@ export const ICONS = /** @type {Record<string, string>} */ ({
 const ALIASES = /** @type {Record<string, string>} */ ({
   clinic: "hospital", medical: "hospital", reservoir: "pond", water: "pond", river: "gauge", "river-gauge": "gauge", thermometer: "weather",
   amedas: "weather", station: "weather", vehicle: "bus", evacuation: "shelter", "tsunami-building": "tsunami", building: "tsunami",
-  heart: "aed", tree: "park", calendar: "event", quake: "earthquake", restroom: "toilet",
+  heart: "aed", tree: "park", calendar: "event", quake: "earthquake", restroom: "toilet", place: "point", warning: "operations",
 });
 
 /** @param {string | null | undefined} name */

@@ -15,7 +15,7 @@ function layers() {
   const line = { "line-join": "round", "line-cap": "round" };
   return [
     { id: "base-sea", type: "background", paint: { "background-color": token("--map-sea") } },
-    { id: "base-shelf", type: "line", source: "land", layout: line, paint: { "line-color": token("--map-shelf"), "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 16, 13, 90], "line-blur": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 12, 13, 60], "line-opacity": 0.7 } },
+    { id: "base-shelf", type: "line", source: "land", layout: line, paint: { "line-color": token("--map-shelf"), "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 16, 13, 90], "line-blur": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 12, 13, 60], "line-opacity": 0.55 } },
     { id: "base-land", type: "fill", source: "land", paint: { "fill-color": token("--map-land"), "fill-antialias": false } },
     { id: "base-coast", type: "line", source: "land", layout: line, paint: { "line-color": token("--map-coast"), "line-width": ["interpolate", ["linear"], ["zoom"], 5, 0.4, 10, 1, 15, 2] } },
     { id: "base-municipality", type: "line", source: "lines", filter: ofKind("municipality"), minzoom: 7.5, layout: line, paint: { "line-color": token("--map-line"), "line-width": ["interpolate", ["linear"], ["zoom"], 8, 0.7, 11, 1.3, 15, 2.2], "line-dasharray": [3, 2] } },
@@ -28,7 +28,7 @@ function labels() {
   const paint = { "text-color": token("--map-label"), "text-halo-color": token("--map-halo"), "text-halo-width": 1.6 };
   const text = { "text-field": labelText(), "text-font": FONT, "text-padding": 6, "text-max-width": 9 };
   return [
-    { id: "base-label-district", type: "symbol", source: "labels", filter: ofKind("district"), minzoom: 11.4, layout: { ...text, "text-size": ["interpolate", ["linear"], ["zoom"], 11, 11, 15, 15] }, paint: { ...paint, "text-color": token("--map-label-soft") } },
+    { id: "base-label-district", type: "symbol", source: "labels", filter: ofKind("district"), minzoom: 10.9, layout: { ...text, "text-size": ["interpolate", ["linear"], ["zoom"], 11, 11, 15, 15] }, paint: { ...paint, "text-color": token("--map-label-soft") } },
     { id: "base-label-municipality", type: "symbol", source: "labels", filter: ofKind("municipality"), minzoom: 8.2, maxzoom: 13.5, layout: { ...text, "text-letter-spacing": 0.12, "text-size": ["interpolate", ["linear"], ["zoom"], 8.5, 11, 11, 16, 13, 20] }, paint },
     { id: "base-label-prefecture", type: "symbol", source: "labels", filter: ofKind("prefecture"), minzoom: 4.5, maxzoom: 8.4, layout: { ...text, "text-letter-spacing": 0.15, "text-size": ["interpolate", ["linear"], ["zoom"], 5, 10, 8, 15] }, paint },
   ];

@@ -7,6 +7,7 @@ import { number } from "../core/format.js";
 import { SEVERITIES } from "../core/severity.js";
 import { theme, token } from "../core/theme.js";
 import { FONT } from "./base-style.js";
+import { featureName } from "./features.js";
 import { chipName } from "./sprites.js";
 
 /** @typedef {import("./features.js").Feature} Feature @typedef {import("./state.js").Layer} Layer */
@@ -48,7 +49,7 @@ export class Drawing {
       type: "Feature",
       geometry: feature.geometry,
       properties: {
-        key: `${layer.id}|${properties.id}`, id: properties.id, layer: layer.id, li: this.state.layers.indexOf(layer), name: properties.name ?? "",
+        key: `${layer.id}|${properties.id}`, id: properties.id, layer: layer.id, li: this.state.layers.indexOf(layer), name: featureName(properties),
         worst: alarm.worst, alarms: alarm.alarms, stale, value, note,
       },
     };

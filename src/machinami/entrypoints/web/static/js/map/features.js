@@ -2,18 +2,22 @@
 import { allAlarms, alarmChanges, isOpen } from "../core/alarms.js";
 import { get } from "../core/api.js";
 import { ageSeconds } from "../core/format.js";
+import { language } from "../core/i18n.js";
 import { SEVERITIES, rank } from "../core/severity.js";
 import { probe } from "../core/start.js";
 import { live } from "../core/stream.js";
 
 /**
- * @typedef {{id: string, name: string, type: string, detail_ja?: string, detail_en?: string, value: number | null, unit: string | null,
+ * @typedef {{id: string, name: string, name_en?: string, type: string, detail_ja?: string, detail_en?: string, value: number | null, unit: string | null,
  *   severity: string | null, observed_at: string | null, label: string | null, alarms: number}} Properties
  * @typedef {{type: "Feature", geometry: any, properties: Properties}} Feature
  * @typedef {{layer: string, feature: Feature | null, id: string}} Change
  */
 
 const COALESCE_MS = 500;
+
+/** The name in the reader's language where the data has one. @param {Properties} properties */
+export const featureName = (properties) => (language() === "en" && properties.name_en) || properties.name || properties.id;
 
 export class Features extends EventTarget {
   /** @param {import("./state.js").MapState} state */

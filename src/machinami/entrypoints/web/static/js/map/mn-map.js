@@ -91,6 +91,8 @@ export class MnMap extends MnElement {
       return false;
     }
     const { map } = this;
+    this.pad();
+    this.watch(window, "resize", () => this.pad());
     map.touchZoomRotate.disableRotation();
     map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
     map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-left");
@@ -100,6 +102,13 @@ export class MnMap extends MnElement {
     const begun = await Promise.race([new Promise((done) => map.once("load", () => done(true))), new Promise((done) => setTimeout(done, WATCHDOG_MS, false))]);
     if (begun) this.mapBegun();
     return Boolean(begun);
+  }
+
+  /** Centre what is shown between the panels, not beneath them. */
+  pad() {
+    const wide = matchMedia("(min-width: 1100px)").matches;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    this.map?.setPadding({ top: 0, bottom: 0, left: wide ? 20 * rem : 0, right: wide ? 23.5 * rem : 0 });
   }
 
   mapBegun() {

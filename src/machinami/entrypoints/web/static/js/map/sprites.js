@@ -92,7 +92,7 @@ export const chipName = (layer, tone) => `chip:${layer.icon}:${layer.color}:${to
 
 /** Draw symbols on demand. @param {import("maplibre-gl").Map} map */
 export function drawMissingImages(map) {
-  map.on("styleimagemissing", ({ id }) => {
+  map.setMissingStyleImageResolver((id) => {
     if (map.hasImage(id)) return;
     const [kind, a, b, c, d] = id.split(":");
     if (kind === "chip") map.addImage(id, chip(a, b, c, d), { pixelRatio: SCALE });

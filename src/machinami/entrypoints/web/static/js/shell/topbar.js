@@ -65,7 +65,7 @@ export class MnTopbar extends MnElement {
   person() {
     const me = this.city?.me;
     if (!me) return "";
-    return html`<button class="icon-button person" popovertarget="person-panel" aria-label=${t("person.label", { name: me.name })}>${icon("user")}<span lang="ja">${me.name}</span></button>
+    return html`<button class="icon-button person" popovertarget="person-panel">${icon("user")}<span class="visually-hidden">${t("person.label")}</span><span class="person-name" lang="ja">${me.name}</span></button>
       <div id="person-panel" class="popover" popover>
         <p><b lang="ja">${me.name}</b><br /><span class="muted">${me.principal} · ${me.roles.map((role) => t(`role.${role}`)).join(" · ")}</span></p>
         ${this.city?.dev

@@ -1,0 +1,1 @@
+"""Joins ports to adapters; nothing else does."""

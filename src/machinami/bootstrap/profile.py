@@ -1,0 +1,119 @@
+"""City profiles: `cities/<name>/city.toml` and the data beside it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machinami.citymap.model import CityView, Credit, Domain, Layer
+from machinami.command.alarms.conditions import Rule
+from machinami.command.alarms.rule_files import parse_rules
+from machinami.kernel.errors import Refusal
+from machinami.linkage.feeds.simulation import BusPlan, GaugePlan
+from machinami.standards.alerts import term
+
+PACKAGE = Path(__file__).resolve().parent.parent
+FOLDERS = (PACKAGE / "cities", PACKAGE.parent.parent / "cities")
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Recorded telegrams to send again; see `linkage.feeds.replay.schedule`."""
+
+    files: tuple[Path, ...]
+    start_after_s: float
+    gap_s_max: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All that Machinami knows of a city before anything is imported."""
+
+    folder: Path
+    view: CityView
+    areas: dict[str, Any]
+    rules: tuple[Rule, ...]
+    opendata: Path | None
+    weather: tuple[Path, Path] | None
+    replays: tuple[Replay, ...]
+    gauges: tuple[GaugePlan, ...]
+    buses: tuple[BusPlan, ...]
+    simulation_every_s: float
+
+
+def profiles() -> dict[str, Path]:
+    """The profiles that came with this Machinami."""
+    return {
+        folder.name: folder
+        for parent in FOLDERS
+        if parent.is_dir()
+        for folder in sorted(parent.iterdir())
+        if (folder / "city.toml").is_file()
+    }
+
+
+def load_profile(name: str) -> Profile:
+    """Read a profile; Refusal `bootstrap.profile.*`."""
+    known = profiles()
+    if name not in known:
+        raise Refusal("bootstrap.profile.not_found", profile=name, known=", ".join(known) or "-")
+    folder = known[name]
+    try:
+        return _profile(folder, tomllib.loads((folder / "city.toml").read_text("utf-8")))
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise Refusal("bootstrap.profile.not_valid", profile=name, reason=f"{type(error).__name__}: {error}") from error
+
+
+def empty_profile() -> Profile:
+    """A city that has told nothing of itself yet: `machinami up` before the set-up, `serve` without a profile."""
+    view = CityView("", "", "新しいまち", "New town", (137.0, 37.5), 4.6, (), ())
+    return Profile(PACKAGE, view, {}, (), None, None, (), (), (), 2.0)
+
+
+def _profile(folder: Path, document: dict[str, Any]) -> Profile:
+    city = document["city"]
+    credits = {key: Credit(**row) for key, row in document.get("credits", {}).items()}
+    layers = tuple(_layer(row, credits) for row in document.get("layers", []))
+    view = CityView(
+        profile=folder.name,
+        code=city["code"],
+        ja=city["name_ja"],
+        en=city["name_en"],
+        center=(city["center"][0], city["center"][1]),
+        zoom=city["zoom"],
+        domains=tuple(Domain(**row) for row in document.get("domains", [])),
+        layers=layers,
+    )
+    simulation = document.get("simulation", {})
+    weather = document.get("weather")
+    rules, areas, opendata = folder / "rules.json", folder / "areas.json", document.get("opendata")
+    return Profile(
+        folder=folder,
+        view=view,
+        areas=json.loads(areas.read_text("utf-8")) if areas.is_file() else {},
+        rules=parse_rules(rules.read_bytes()) if rules.is_file() else (),
+        opendata=folder / opendata["folder"] if opendata else None,
+        weather=(folder / weather["snapshot"], folder / weather["stations"]) if weather else None,
+        replays=tuple(
+            Replay(**{**row, "files": tuple(sorted(folder.glob(row["files"])))}) for row in document.get("replays", [])
+        ),
+        gauges=tuple(GaugePlan(**{**row, "location": tuple(row["location"])}) for row in simulation.get("gauges", [])),
+        buses=tuple(
+            BusPlan(**{**row, "route": tuple((lon, lat) for lon, lat in row["route"])}) for row in simulation.get("buses", [])
+        ),
+        simulation_every_s=simulation.get("every_s", 2.0),
+    )
+
+
+def _layer(row: dict[str, Any], credits: dict[str, Credit]) -> Layer:
+    values = dict(row)
+    values["type"] = term(values["type"])
+    if "value" in values:
+        values["value"] = term(values["value"])
+    if "credit" in values:
+        values["credit"] = credits[values["credit"]]
+    return Layer(**values)

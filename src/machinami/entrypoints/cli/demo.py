@@ -1,0 +1,114 @@
+"""`machinami demo`: a living city in the browser, narrated in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+import webbrowser
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+
+from machinami.bootstrap.core import Core, Options
+from machinami.bootstrap.moving import Demonstration
+from machinami.command.alarms.ports import Ledger
+from machinami.command.alarms.presentation import row as alarm_row
+from machinami.entrypoints.cli.listening import Listeners, stop_signal
+from machinami.entrypoints.cli.receiver import Receiver
+from machinami.entrypoints.cli.serving import bound
+
+JST = ZoneInfo("Asia/Tokyo")
+
+
+class Narrator:
+    """Says in two languages what happens, with the seconds since the server was ready."""
+
+    def __init__(self, console: Console, address: str, data: str) -> None:
+        self._console = console
+        self._address = address
+        self._data = data
+        self._began = time.monotonic()
+
+    def say(self, text_ja: str, text_en: str, style: str = "") -> None:
+        seconds = time.monotonic() - self._began
+        self._console.print(f"[dim]{seconds:6.1f} s[/dim]  [{style or 'default'}]{text_ja}[/]  [dim]{text_en}[/dim]")
+
+    def __call__(self, event: str, facts: dict[str, Any]) -> None:
+        if event == "weather":
+            at = facts["at"].astimezone(JST)
+            self.say(
+                f"アメダス {facts['stations']} 地点の記録({at:%Y-%m-%d %H:%M})を読み込みました",
+                f"{facts['stations']} AMeDAS stations, a dated snapshot",
+            )
+        elif event == "imported":
+            self._imported(facts["run"], facts["seconds"])
+        elif event == "telegram":
+            sent = facts["sent_at"].astimezone(JST)
+            self.say(f"【再生】気象庁電文「{facts['title']}」({sent:%Y-%m-%d %H:%M})", "replayed JMA telegram")
+
+    def _imported(self, run: dict[str, Any], seconds: float) -> None:
+        stored = sum(one["created"] + one["updated"] + one["unchanged"] for one in run["files"])
+        counts = run["findings_count"]
+        told = sum(counts.values())
+        self.say(
+            f"オープンデータ {len(run['names'])} ファイルから {stored} 件を取り込みました({seconds:.1f} 秒、指摘 {told} 件)",
+            f"{stored} entities from {len(run['names'])} files in {seconds:.1f} s, {told} findings",
+            "green",
+        )
+        self._console.print(f"           {self._address}/import で指摘を見る / findings are on the import page")
+
+    def alarm(self, row: dict[str, Any]) -> None:
+        """An alarm was raised, changed or ended."""
+        if not row["active"]:
+            self.say(f"警報が解除されました: {row['headline_ja']}", "the alarm cleared by itself")
+        elif row["acknowledged"]:
+            self.say(f"{row['acknowledged_by']} が確認しました: {row['headline_ja']}", "acknowledged", "cyan")
+        else:
+            self.say(f"警報: {row['headline_ja']}", row["headline_en"], "bold red")
+            self._console.print(f"           {self._address}/operations で確認(A キー) / acknowledge it there (key A)")
+
+
+async def run_demo(options: Options, port: int, fresh: bool) -> int:
+    """Serve the demonstration until Ctrl-C."""
+    console = Console(highlight=False)
+    stop = stop_signal()
+    if fresh and options.data.is_dir():
+        shutil.rmtree(options.data / "postgres", ignore_errors=True)
+    core = Core(options)
+    with console.status("Machinami を起動しています… / Starting Machinami …"):
+        await core.open()
+    listeners = Listeners(core)
+    receiver = Receiver()
+    try:
+        taken = await bound(listeners, "127.0.0.1", port)
+        await listeners.listen_privately(options.data)
+        address = f"http://127.0.0.1:{taken}"
+        narrator = Narrator(console, address, str(options.data))
+        _introduce(console, core, address)
+        core.on_alarm(lambda alarm: narrator.alarm(alarm_row(alarm, Ledger(received=alarm.raised_at), core.clock.now())))
+        await receiver.start(lambda headline: narrator.say(f"通知が届きました: {headline}", "a webhook received it", "magenta"))
+        await core.add_alarm_webhook("demo-receiver", "デモの受信先", receiver.address)
+        Demonstration(core, narrator).start()
+        await asyncio.to_thread(webbrowser.open, address)
+        await stop.wait()
+    finally:
+        console.print("終了しています… / Stopping …")
+        await listeners.close()
+        await receiver.close()
+        await core.close()
+    return 0
+
+
+def _introduce(console: Console, core: Core, address: str) -> None:
+    view = core.profile.view
+    console.print(f"\n[bold]Machinami 街並み[/bold] — {view.ja} {view.en}   [bold underline]{address}[/bold underline]")
+    console.print(
+        "動くものはすべて表示のとおり、再生(訓練電文)・模擬(水位計とバス)・記録(アメダス)です。操作者は「試用」です。\n"
+        "[dim]All that moves is labelled: replay (drill telegrams), simulation (gauge, bus), snapshot (AMeDAS).[/dim]"
+    )
+    console.print("\n試してみる / try next:")
+    console.print(f"  curl -s '{address}/ngsi-ld/v1/entities?type=EvacuationSpace&limit=1&format=simplified'", style="cyan")
+    console.print(f"  .venv/bin/machinami import 避難所.xlsx --data {core.options.data}", style="cyan", soft_wrap=True)
+    console.print("Ctrl-C で終了 / ends it\n")

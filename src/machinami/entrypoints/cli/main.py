@@ -1,0 +1,156 @@
+"""`machinami`: demo, up, serve, import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from rich.console import Console
+
+from machinami import __version__
+from machinami.bootstrap.core import Options
+from machinami.bootstrap.errors import register_all
+from machinami.bootstrap.profile import empty_profile, load_profile
+from machinami.entrypoints.cli import demo as demonstration
+from machinami.entrypoints.cli import importing, serving
+from machinami.entrypoints.cli.logs import configure_logs
+from machinami.kernel.error_texts import describe
+from machinami.kernel.errors import MachinamiError
+from machinami.kernel.settings import load
+
+app = typer.Typer(help="Machinami (街並み): an open-source City OS.", no_args_is_help=True, add_completion=False)
+errors = Console(stderr=True)
+
+DataFolder = Annotated[Path, typer.Option("--data", help="Folder that holds everything of this city.", envvar="MACHINAMI_DATA")]
+Profile = Annotated[str, typer.Option("--profile", help="City profile, e.g. takamatsu.")]
+Store = Annotated[str, typer.Option("--store", help="postgresql://… instead of the embedded server.", envvar="MACHINAMI_STORE")]
+PostgresBin = Annotated[Path | None, typer.Option("--postgres-bin", help="Folder of PostgreSQL programs to use.")]
+
+
+def default_folder(name: str = "machinami") -> Path:
+    """The data folder that all commands share unless told otherwise."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / name
+
+
+DEFAULT_FOLDER = default_folder()
+DEMO_FOLDER = default_folder("machinami-demo")
+
+
+def options(data: Path, *, store: str = "", postgres_bin: Path | None = None, dev: bool = False, profile: str = "") -> Options:
+    """Options of a run: settings come from the data folder and the environment."""
+    register_all()
+    data = data.expanduser().absolute()
+    kept = data / "profile"
+    if not profile and kept.is_file():
+        profile = kept.read_text("utf-8").strip()
+    chosen = load_profile(profile) if profile else empty_profile()
+    if profile:
+        data.mkdir(parents=True, exist_ok=True)
+        kept.write_text(profile + "\n", "utf-8")
+    return Options(data, store, postgres_bin, dev, chosen, load(data, os.environ))
+
+
+@app.command()
+def demo(
+    data: DataFolder = DEMO_FOLDER,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+    profile: Profile = "takamatsu",
+    fresh: Annotated[bool, typer.Option(help="Begin with an empty city again.")] = False,
+) -> None:
+    """Show a living city: Takamatsu's own open data, recorded official drill telegrams, simulated movement."""
+    configure_logs("warning")
+    run(demonstration.run_demo(options(data, dev=True, profile=profile), port, fresh))
+
+
+@app.command()
+def serve(
+    data: DataFolder = DEFAULT_FOLDER,
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    dev: Annotated[bool, typer.Option("--dev", help="No login; loopback only; loopback may be notified.")] = False,
+    store: Store = "",
+    postgres_bin: PostgresBin = None,
+    profile: Profile = "",
+    workers: Annotated[int, typer.Option(help="Processes; more than 1 is not offered yet.")] = 1,
+    log: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the server; prints `ready http://…` when it answers."""
+    configure_logs(log)
+    if workers != 1:
+        errors.print("machinami: --workers above 1 is not offered yet; one process serves a town.")
+        raise typer.Exit(2)
+    chosen = options(data, store=store, postgres_bin=postgres_bin, dev=dev, profile=profile)
+    run(serving.run_server(chosen, host, port))
+
+
+@app.command()
+def up(
+    data: DataFolder = DEFAULT_FOLDER,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1 for the set-up.")] = 8080,
+    lan_port: Annotated[int, typer.Option(help="TLS port for the LAN once an administrator exists.")] = 8443,
+    store: Store = "",
+    postgres_bin: PostgresBin = None,
+    profile: Profile = "",
+) -> None:
+    """Start a city for real: first-run set-up with a code, then login and TLS for the office network."""
+    configure_logs("warning")
+    chosen = options(data, store=store, postgres_bin=postgres_bin, profile=profile)
+    run(serving.run_city(chosen, port, lan_port))
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="xlsx, xls, ods or csv files, or folders of them.")],
+    data: DataFolder = DEFAULT_FOLDER,
+    model: Annotated[str, typer.Option(help="Data model, if it shall not be recognised by the headings.")] = "",
+    city: Annotated[str, typer.Option(help="Town: six-digit code or name; default: the profile's.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and show findings; store nothing.")] = False,
+    findings: Annotated[Path | None, typer.Option(help="Write all findings to this CSV file.")] = None,
+    lang: Annotated[str, typer.Option(help="ja or en.")] = "",
+) -> None:
+    """Import a town's own spreadsheets; joins the server that runs on the same data folder."""
+    configure_logs("warning")
+    language = lang or ("ja" if os.environ.get("LANG", "").startswith("ja") else "en")
+    wanted = importing.Wanted(tuple(files), model, city, dry_run, findings, language)
+    run(importing.run_import(options(data), wanted))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    sys.stdout.write(f"machinami {__version__}\n")
+
+
+def run(work: Coroutine[Any, Any, int]) -> None:
+    """Run a command; a refused one ends with its text and remedy and exit code 2."""
+    try:
+        code = uvloop.run(work)
+    except MachinamiError as error:
+        language = "ja" if os.environ.get("LANG", "").startswith("ja") else "en"
+        wrong, remedy = describe(error, language)
+        errors.print(f"machinami: {wrong}\n{remedy}  [{error.code}]", markup=False, highlight=False)
+        code = 2
+    except asyncio.CancelledError:
+        code = 130
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except MachinamiError as error:
+        wrong, remedy = describe(error)
+        errors.print(f"machinami: {wrong}\n{remedy}  [{error.code}]", markup=False, highlight=False)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()

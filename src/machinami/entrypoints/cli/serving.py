@@ -1,0 +1,103 @@
+"""`serve` and `up`: run until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+
+from machinami.bootstrap.core import Core, Options
+from machinami.bootstrap.lan import lan_certificate
+from machinami.entrypoints.cli.listening import Listeners, stop_signal
+from machinami.kernel.errors import Refusal
+
+SETUP_POLL_S = 1.0
+
+
+async def run_server(options: Options, host: str, port: int) -> int:
+    """`serve`: one line `ready http://…` when it answers; SIGTERM and SIGINT end it cleanly."""
+    if options.dev and not is_loopback(host):
+        raise Refusal("cli.dev.loopback_only", host=host)
+    stop = stop_signal()
+    core = Core(options)
+    await core.open()
+    listeners = Listeners(core)
+    try:
+        taken = await bound(listeners, host, port)
+        await listeners.listen_privately(options.data)
+        sys.stdout.write(f"ready http://{f'[{host}]' if ':' in host else host}:{taken}\n")
+        sys.stdout.flush()
+        await stop.wait()
+    finally:
+        await listeners.close()
+        await core.close()
+    return 0
+
+
+async def run_city(options: Options, port: int, lan_port: int) -> int:
+    """`up`: the set-up on this computer only; once an administrator exists, TLS for the network as well."""
+    console = Console()
+    stop = stop_signal()
+    core = Core(options)
+    with console.status("Machinami を起動しています… / Starting Machinami …"):
+        await core.open()
+    listeners = Listeners(core)
+    try:
+        taken = await bound(listeners, "127.0.0.1", port)
+        await listeners.listen_privately(options.data)
+        address = f"http://127.0.0.1:{taken}"
+        code = await core.identity.begin_setup()
+        if code is not None:
+            minutes = core.settings.integer("setup_code_minutes")
+            console.print(
+                Panel(
+                    f"{address}/setup\n\n初期設定コード / setup code: [bold]{code}[/bold]\n"
+                    f"{minutes} 分間有効 / valid for {minutes} minutes",
+                    title="Machinami",
+                )
+            )
+            if not await _set_up(core, stop):
+                return 0
+        certificate = lan_certificate(options.data, core.clock.now())
+        lan = await bound(listeners, "0.0.0.0", lan_port, certificate.path)  # noqa: S104 - TLS with login, after set-up
+        console.print(f"[bold]{address}[/bold]   (この端末 / this computer)")
+        for name in certificate.addresses:
+            console.print(f"[bold]https://{name}:{lan}[/bold]   (庁内ネットワーク / office network)")
+        console.print(f"証明書の指紋 / certificate fingerprint (SHA-256): {certificate.fingerprint}")
+        await stop.wait()
+    finally:
+        with console.status("終了しています… / Stopping …"):
+            await listeners.close()
+            await core.close()
+    return 0
+
+
+async def _set_up(core: Core, stop: asyncio.Event) -> bool:
+    """Wait for the first administrator; False if the program is to stop before."""
+    while await core.identity.setup_open():
+        try:
+            await asyncio.wait_for(stop.wait(), SETUP_POLL_S)
+        except TimeoutError:
+            continue
+        return False
+    return True
+
+
+async def bound(listeners: Listeners, host: str, port: int, certificate: Path | None = None) -> int:
+    """Listen, or refuse with what to do if the address is taken."""
+    try:
+        return await listeners.listen(host, port, certificate)
+    except OSError as error:
+        raise Refusal("cli.port.taken", host=host, port=str(port), reason=error.strerror or str(error)) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address reaches this computer only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

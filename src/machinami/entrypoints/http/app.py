@@ -1,0 +1,180 @@
+"""The HTTP application of a running Machinami: APIs on the bare edge; pages, uploads and streams on Starlette."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from machinami import __version__
+from machinami.bootstrap.core import Core
+from machinami.entrypoints.http.asgi import TENANT_HEADER, Authenticator, Server
+from machinami.entrypoints.http.console import console_routes, parse_cookies
+from machinami.entrypoints.http.errors import ROWS
+from machinami.entrypoints.http.messages import Answer, json_answer
+from machinami.entrypoints.http.metrics import Metrics
+from machinami.entrypoints.http.ngsi_ld.routes import ngsi_ld_routes
+from machinami.entrypoints.http.problems import problem_answer
+from machinami.entrypoints.web.pages import routes as page_routes
+from machinami.kernel.access import require
+from machinami.kernel.caller import DEFAULT_TENANT, Caller, Role, development_caller
+from machinami.kernel.clock import iso
+from machinami.kernel.error_texts import ERRORS, register
+from machinami.kernel.errors import MachinamiError, Refusal
+from machinami.linkage.importing.runs import ImportRequest, UploadedFile
+
+FILES_MAX: Final = 200
+TO_PAGES: Final = frozenset({("GET", "/api/stream"), ("POST", "/api/imports")})
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Application:
+    """Builds the ASGI application of one core."""
+
+    def __init__(self, core: Core) -> None:
+        if "http.path.unknown" not in ERRORS:
+            register(ROWS)
+        self._core = core
+        self._started_at = core.clock.now()
+        self.metrics = Metrics()
+        self._watch()
+
+    def asgi(self, authenticate: Authenticator | None = None) -> Server:
+        """The application to hand to an HTTP server; `authenticate` replaces the usual way of saying who calls."""
+        core = self._core
+        known = authenticate or self.authenticate
+        api = ngsi_ld_routes(core.entities, core.contexts, core.subscriptions, core.settings)
+        pages = Starlette(routes=[*self._routes(known), *page_routes(page_guard=self._page_guard)])
+        return Server(
+            [api, *console_routes(core)], pages, known, self.metrics, core.clock,
+            body_bytes_max=core.settings.integer("body_bytes_max"), to_pages=TO_PAGES,
+        )  # fmt: skip
+
+    async def authenticate(self, headers: Mapping[str, str], method: str, client: str = "") -> Caller:
+        """Who calls: anyone in development mode, else a session or an API key. The tenant is bound to the key."""
+        wanted = headers.get(TENANT_HEADER)
+        if self._core.options.dev:
+            return development_caller(wanted or DEFAULT_TENANT)
+        caller = await self._core.identity.authenticate_request(method, headers, parse_cookies(headers.get("cookie", "")))
+        if caller is None:
+            raise Refusal("security.access.unauthenticated")
+        if wanted and wanted != caller.tenant:
+            raise Refusal("security.access.other_tenant", tenant=wanted[:60])
+        return caller
+
+    def _routes(self, authenticate: Authenticator) -> list[BaseRoute]:
+        async def stream(request: Request) -> Response:
+            return await self._stream(request, await authenticate(_headers(request), "GET", ""))
+
+        async def upload(request: Request) -> Response:
+            return await self._upload(request, await authenticate(_headers(request), "POST", ""))
+
+        routes: list[BaseRoute] = [
+            Route("/health", _open(self._health)),
+            Route("/metrics", _open(self._metrics)),
+            Route("/version", _open(self._version)),
+            Route("/api/stream", _open(stream)),
+            Route("/api/imports", _open(upload), methods=["POST"]),
+        ]
+        if self._core.options.dev:
+            routes.append(Route("/dev/state", _open(self._empty), methods=["DELETE"]))
+        return routes
+
+    async def _page_guard(self, request: Request) -> Response | None:
+        """Lets a visitor see a page, or sends them to the login (or, before the first administrator, the set-up)."""
+        if self._core.options.dev:
+            return None
+        try:
+            await self.authenticate(_headers(request), "GET")
+        except Refusal:
+            return RedirectResponse("/setup" if await self._core.identity.setup_open() else "/login", status_code=303)
+        return None
+
+    async def _health(self, _: Request) -> Response:
+        document = self._core.health()
+        return _response(json_answer(document, 200 if document["status"] == "pass" else 503))
+
+    async def _metrics(self, _: Request) -> Response:
+        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _version(self, _: Request) -> Response:
+        """Orion's shape, so that clients that look for an Orion start (B5); what we are stands beside it."""
+        up = int((self._core.clock.now() - self._started_at).total_seconds())
+        uptime = f"{up // 86400} d, {up // 3600 % 24} h, {up // 60 % 60} m, {up % 60} s"
+        document = {
+            "orion": {
+                "version": __version__, "uptime": uptime, "git_hash": "", "compile_time": "", "compiled_by": "",
+                "compiled_in": "", "release_date": "", "machine": platform.machine(), "doc": "", "libversions": {},
+            },
+            "machinami": {"name": "Machinami", "version": __version__, "started_at": iso(self._started_at)},
+        }  # fmt: skip
+        return _response(json_answer(document))
+
+    async def _stream(self, request: Request, caller: Caller) -> Response:
+        require(caller, Role.READER)
+        last = request.headers.get("last-event-id") or request.query_params.get("last", "")
+        events = self._core.live.stream(caller.tenant, last[:60], self._core.settings.number("stream_heartbeat_s"))
+        first = await anext(events)
+
+        async def body() -> AsyncIterator[bytes]:
+            yield first
+            async for event in events:
+                yield event
+
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(body(), media_type="text/event-stream", headers=headers)
+
+    async def _upload(self, request: Request, caller: Caller) -> Response:
+        """POST /api/imports: `file` (several), `dry_run`, `model`, `city` → 202 with the run's id."""
+        require(caller, Role.WRITER)
+        most = self._core.settings.integer("import_file_bytes_max")
+        if int(request.headers.get("content-length") or 0) > most:
+            raise Refusal("http.body.too_large", most=str(most))
+        async with request.form(max_files=FILES_MAX, max_fields=20) as form:
+            uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile) and one.filename]
+            if not uploads:
+                raise Refusal("http.upload.no_file")
+            files = tuple([UploadedFile(str(one.filename), await one.read()) for one in uploads])
+            model, town = str(form.get("model") or ""), str(form.get("city") or self._core.profile.view.code)
+            dry_run = str(form.get("dry_run") or "").lower() in ("1", "true", "on", "yes")
+        run = await self._core.imports.start(caller, ImportRequest(files, town, model or None, dry_run))
+        return _response(json_answer({"run": run}, 202))
+
+    async def _empty(self, _: Request) -> Response:
+        await self._core.empty()
+        return Response(status_code=204)
+
+    def _watch(self) -> None:
+        core, watch = self._core, self.metrics.watch
+        watch("commits", "Commits of the store's writer.", lambda: core.store.writer.commits, counts=True)
+        watch("mutations", "Entity changes decided by the writer.", lambda: core.store.writer.mutations, counts=True)
+        watch("waiting_writes", "Changes that wait for a commit.", lambda: core.store.writer.waiting)
+        watch("cached_entities", "Entities in the cache.", lambda: len(core.store.cache))
+        watch("subscriptions", "Live subscriptions.", lambda: len(core.subscriptions))
+        watch("notifications_matched", "Notifications queued.", lambda: core.matcher.matched, counts=True)
+        watch("notifications_in_flight", "Notifications under way.", lambda: core.worker.in_flight)
+        watch("live_streams", "Open live streams (SSE).", lambda: core.live.clients)
+
+
+def _open(handler: Handler) -> Handler:
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except MachinamiError as error:
+            return _response(problem_answer(error))
+
+    return guarded
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return dict(request.headers.items())
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.headers)

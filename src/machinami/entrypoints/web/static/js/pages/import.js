@@ -1,0 +1,4 @@
+import "../imports/mn-import.js";
+import { frame } from "../shell/frame.js";
+
+frame(document.createElement("mn-import"));

@@ -1,0 +1,4 @@
+import "../alarms/mn-alarms.js";
+import { frame } from "../shell/frame.js";
+
+frame(document.createElement("mn-alarms"));

@@ -1,0 +1,133 @@
+"""What must hold on every page, language and theme (console.md 9, S4, S5), and the pages for data and import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import PAGES, Served, Visitor
+
+ENGLISH_ONLY = """() => { const found = []; const japanese = /[\\u3040-\\u30ff\\u4e00-\\u9fff]/;
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) { const node = walk.currentNode; const parent = node.parentElement;
+    if (japanese.test(node.textContent) && !parent.closest('[lang=ja], script, pre')) found.push(node.textContent.trim()); }
+  for (const node of document.querySelectorAll('[aria-label], [title], [placeholder]')) for (const name of ['aria-label', 'title', 'placeholder'])
+    if (japanese.test(node.getAttribute(name) ?? '') && !node.closest('[lang=ja]')) found.push(`${name}=${node.getAttribute(name)}`);
+  return found; }"""
+OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_accessible_and_clean_when_opened_by_day(visit: Callable[..., Visitor], name: str) -> None:
+    visitor = visit()
+    visitor.open(PAGES[name])
+    assert visitor.page.evaluate("document.documentElement.lang") == "ja"
+    assert visitor.axe() == []
+    visitor.clean()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_speaks_english_when_opened_at_night(visit: Callable[..., Visitor], name: str) -> None:
+    visitor = visit(language="en", theme="night")
+    visitor.open(PAGES[name])
+    assert visitor.page.evaluate(ENGLISH_ONLY) == []
+    assert visitor.axe() == []
+    visitor.clean()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_reflows_when_the_window_is_320_wide(visit: Callable[..., Visitor], name: str) -> None:
+    visitor = visit(width=320, height=640)
+    visitor.open(PAGES[name])
+    assert visitor.page.evaluate(OVERFLOW) <= 0
+    visitor.clean()
+
+
+def test_language_switches_without_reload(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open("/operations")
+    page.evaluate("window.kept = true")
+    page.locator(".lang-switch").click()
+    page.locator("h1", has_text="Operations").wait_for()
+    assert page.evaluate("window.kept") is True
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate(ENGLISH_ONLY) == []
+    page.reload()
+    page.locator("h1", has_text="Operations").wait_for()
+    visitor.clean()
+
+
+def test_theme_switches_and_is_kept(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open("/", "yes")
+    page.locator("button[aria-label='夜の配色にする']").click()
+    sea = page.evaluate("window.__machinami.map.getPaintProperty('base-sea', 'background-color')")
+    assert sea == page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--map-sea').trim()")
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "night"
+    visitor.clean()
+
+
+def test_e1_entity_chart_has_alarm_marker_and_table(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open(PAGES["entity"])
+    visitor.until("() => window.__machinami.chart.markers === 1")
+    points = visitor.probe("chart")["points"]
+    assert points > 100
+    page.locator("button", has_text="表で見る").click()
+    assert page.locator(".chart-table tbody tr").count() == points + 1
+    assert page.locator(".chart-table .severity").inner_text() == "重大"
+    assert '"waterLevel"' in page.locator(".raw pre").inner_text() or page.locator(".raw pre").text_content()
+    visitor.clean()
+
+
+def test_entity_page_explains_when_there_is_no_such_entity(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    visitor.allowed = ("404",)
+    page = visitor.open("/entities/urn:ngsi-ld:Nothing:1", "problem")
+    assert page.locator(".empty h2").inner_text() != ""
+    assert page.locator(".empty button").count() == 1
+    visitor.clean()
+
+
+def test_import_runs_dry_and_then_for_real(visit: Callable[..., Visitor], served: Served) -> None:
+    visitor = visit()
+    page = visitor.open("/import")
+    page.locator("input[type=file]").set_input_files({"name": "避難所.xlsx", "mimeType": "application/octet-stream", "buffer": b"PK"})
+    page.locator(".file-list", has_text="避難所.xlsx").wait_for()
+    page.locator("button.primary", has_text="試しに読む").click()
+    page.locator("h1", has_text="試しに読んだ結果").wait_for()
+    page.locator("button", has_text="この内容で取り込む").click()
+    page.locator("h1", has_text="取り込みました").wait_for()
+    assert list(served.city.runs) == ["run-1-dry", "run-2"]
+    assert page.locator(".counts").inner_text().split()[1] == "195"
+    visitor.clean()
+
+
+def test_findings_are_filtered_and_a_mapping_is_saved(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open(PAGES["findings"])
+    assert page.locator(".findings tbody tr").count() == 3
+    assert "17 行目" in page.locator(".findings").inner_text()
+    page.locator(".findings .chip", has_text="誤り").click()
+    assert page.locator(".findings tbody tr").count() == 1
+    assert "lang=ja" in (page.locator(".findings a[download]").get_attribute("href") or "")
+    page.locator(".mapping summary").click()
+    page.locator(".mapping tbody tr").last.locator("select").select_option("ignore")
+    page.locator(".mapping button").click()
+    page.locator(".toast", has_text="保存しました").wait_for()
+    visitor.clean()
+
+
+def test_login_says_what_to_do_when_the_password_is_wrong(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    visitor.allowed = ("401",)
+    page = visitor.open("/login?next=/operations")
+    page.locator("input[name=name]").fill("sato")
+    page.locator("input[name=password]").fill("wrong")
+    page.locator("button.primary").click()
+    page.locator("[role=alert]").wait_for()
+    page.locator("input[name=password]").fill("correct horse")
+    page.locator("button.primary").click()
+    page.wait_for_url("**/operations")
+    visitor.clean()

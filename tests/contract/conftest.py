@@ -1,0 +1,66 @@
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+from servers import Database, Server, debian_server, embedded_server
+
+from machinami.adapters.postgres.connection import Pool
+from machinami.adapters.postgres.store import PostgresStore
+from machinami.kernel.clock import VirtualClock
+from machinami.kernel.settings import Settings
+
+SERVERS = ["embedded", pytest.param("debian", marks=pytest.mark.system_postgres)]
+START = datetime(2026, 5, 14, 3, 0, tzinfo=UTC)
+_tenants = count(1)
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Server]:
+    with embedded_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def debian() -> Iterator[Server]:
+    with debian_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module")
+def database(server: Server) -> Database:
+    return server.new_database()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(START)
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant that no other test uses."""
+    return f"town{next(_tenants)}"
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    made = Pool(database.arguments, 4, 10.0)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def postgres(database: Database, clock: VirtualClock) -> AsyncIterator[PostgresStore]:
+    """The entity store on a real server."""
+    made = PostgresStore(database.arguments, clock, Settings(), cached_reads=False)
+    await made.open()
+    yield made
+    await made.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conftest import LIVE_MS, Served, Visitor
+from browser_kit import LIVE_MS, Served, Visitor
 from fake_city import FakeCity, make_alarm
 
 MARKS = "[...document.querySelectorAll('.alarm')].map(row => ({severity: row.dataset.severity, word: row.querySelector('.severity span').textContent, shape: row.querySelector('.mark-outline').getAttribute('d'), seen: row.querySelector('.mark').getBoundingClientRect().width}))"

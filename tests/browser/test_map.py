@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from conftest import CHROMIUM, LIVE_MS, Served, Visitor
+from browser_kit import CHROMIUM, LIVE_MS, Served, Visitor
 from fake_city import FakeCity, now
 from playwright.sync_api import Playwright
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import PAGES, Served, Visitor
+from browser_kit import PAGES, Served, Visitor
 
 ENGLISH_ONLY = """() => { const found = []; const japanese = /[\\u3040-\\u30ff\\u4e00-\\u9fff]/;
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

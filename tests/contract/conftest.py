@@ -1,17 +1,15 @@
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from itertools import count
 
 import pytest
-from servers import Database, Server, debian_server, embedded_server
 
 from machinami.adapters.postgres.connection import Pool
 from machinami.adapters.postgres.store import PostgresStore
 from machinami.kernel.clock import VirtualClock
 from machinami.kernel.settings import Settings
 
-SERVERS = ["embedded", pytest.param("debian", marks=pytest.mark.system_postgres)]
-START = datetime(2026, 5, 14, 3, 0, tzinfo=UTC)
+from .servers import SERVERS, START, Database, Server, debian_server, embedded_server
+
 _tenants = count(1)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from machinami.adapters.postgres.migrate import migrate
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 TEMPLATE = "contract_template"
+SERVERS = ["embedded", pytest.param("debian", marks=pytest.mark.system_postgres)]
+START = datetime(2026, 5, 14, 3, 0, tzinfo=UTC)
 _numbers = count(1)
 
 

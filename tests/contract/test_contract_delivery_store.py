@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import START
-from servers import Database
 
 from machinami.adapters.postgres.connection import Pool
 from machinami.adapters.postgres.consumers import ConsumerCursors
@@ -18,6 +16,8 @@ from machinami.adapters.postgres.delivery import PostgresDeliveries, Subscriptio
 from machinami.data.delivery.model import Delivery, Failure, Outcome, Settlement, State, Urgency
 from machinami.kernel.change import Cursor
 from machinami.kernel.errors import Unavailable
+
+from .servers import START, Database
 
 HOOK = "http://127.0.0.1:9/hook"
 ENDPOINT = "http://127.0.0.1:9"

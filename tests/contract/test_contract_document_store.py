@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from conftest import SERVERS
 
 from machinami.adapters.postgres.connection import Pool
 from machinami.adapters.postgres.records import PostgresRecords
 from machinami.data.ports import DocumentStore
 from machinami.sdk.memory_store import MemoryDocumentStore
+
+from .servers import SERVERS
 
 
 @pytest.fixture(scope="module", params=["memory", *SERVERS])

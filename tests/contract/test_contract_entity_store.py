@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import SERVERS, START
-from servers import Database
 
 from machinami.adapters.postgres.store import PostgresStore
 from machinami.data.entities import rules
@@ -23,6 +21,8 @@ from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.query import EntityQuery, Page, Selector, TypeSelection
 from machinami.kernel.settings import Settings
 from machinami.sdk.memory_store import MemoryEntityStore
+
+from .servers import SERVERS, START, Database
 
 D = "https://uri.etsi.org/ngsi-ld/default-context/"
 LEVEL, NAME = f"{D}level", f"{D}name"

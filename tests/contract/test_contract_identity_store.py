@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from conftest import START
 
 from machinami.adapters.postgres.connection import Pool
 from machinami.adapters.postgres.identity import PostgresIdentities
 from machinami.kernel.caller import ALL_ROLES, Role
 from machinami.security.identity.model import ApiKey, Session, SetupCode, User
+
+from .servers import START
 
 HOUR = timedelta(hours=1)
 

@@ -51,10 +51,13 @@ class HttpSender:
         *,
         proxy: str = "",
         ca_bundle: Path | None = None,
-        connections_max: int = 256,
+        connections_max: int = 320,
         lookup: Lookup | None = None,
     ) -> None:
-        """`connections_max` bounds open connections; raises Refusal when `proxy` or `ca_bundle` can't be used."""
+        """`connections_max` bounds open connections: more than deliveries under way, so that no fetch queues behind them.
+
+        Raises Refusal `security.egress.proxy_malformed` or `.ca_bundle_unreadable`.
+        """
         self._policy = policy
         self._clock = clock
         self._proxy = _parse_proxy(proxy)

@@ -103,7 +103,7 @@ class LaneWorker:
             if room <= 0:
                 return False
             claimed = await self._claim(room)
-            if self._stopping:
+            if self._stopping and claimed:
                 await self._store.release(claimed)
                 return False
         except (MachinamiError, OSError) as error:

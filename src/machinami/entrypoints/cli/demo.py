@@ -20,6 +20,7 @@ from machinami.entrypoints.cli.receiver import Receiver
 from machinami.entrypoints.cli.serving import bound
 
 JST = ZoneInfo("Asia/Tokyo")
+_MARKS = {"exercise": "【訓練】", "test": "【試験】", "replay": "【再生】", "simulation": "【模擬】"}
 
 
 class Narrator:
@@ -61,18 +62,20 @@ class Narrator:
 
     def alarm(self, row: dict[str, Any]) -> None:
         """An alarm was raised, changed or ended."""
+        mark = _MARKS.get(row["status"], "") + _MARKS.get(row["label"] or "", "")
+        headline = f"{mark}{row['headline_ja']}"
         if not row["active"]:
-            self.say(f"警報が解除されました: {row['headline_ja']}", "the alarm cleared by itself")
+            self.say(f"警報が自動で解除されました: {headline}", "the alarm cleared by itself")
         elif row["acknowledged"]:
-            self.say(f"{row['acknowledged_by']} が確認しました: {row['headline_ja']}", "acknowledged", "cyan")
+            self.say(f"{row['acknowledged_by']} が確認しました: {headline}", "acknowledged", "cyan")
         else:
-            self.say(f"警報: {row['headline_ja']}", row["headline_en"], "bold red")
+            self.say(f"警報: {headline}", row["headline_en"], "bold red")
             self._console.print(f"           {self._address}/operations で確認(A キー) / acknowledge it there (key A)")
 
 
 async def run_demo(options: Options, port: int, fresh: bool) -> int:
     """Serve the demonstration until Ctrl-C."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     stop = stop_signal()
     if fresh and options.data.is_dir():
         shutil.rmtree(options.data / "postgres", ignore_errors=True)
@@ -110,5 +113,5 @@ def _introduce(console: Console, core: Core, address: str) -> None:
     )
     console.print("\n試してみる / try next:")
     console.print(f"  curl -s '{address}/ngsi-ld/v1/entities?type=EvacuationSpace&limit=1&format=simplified'", style="cyan")
-    console.print(f"  .venv/bin/machinami import 避難所.xlsx --data {core.options.data}", style="cyan", soft_wrap=True)
+    console.print(f"  .venv/bin/machinami import 避難所.xlsx --data {core.options.data}", style="cyan")
     console.print("Ctrl-C で終了 / ends it\n")

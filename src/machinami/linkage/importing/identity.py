@@ -17,10 +17,10 @@ from typing import Final
 
 from machinami.linkage.importing.model import DataModel, Town
 
-RUNNING_NUMBER_GAP_RATIO: Final = 3
 _KANJI_DIGITS: Final = {kanji: digit for digit, kanji in enumerate("〇一二三四五六七八九")}
 _CHOME = re.compile(r"([〇一二三四五六七八九十]+)(?=丁目)")
 _ADDRESS_STEPS = re.compile(r"(?<=\d)(丁目|番地の?|番の?|号|の|-)+")
+_COUNTER = re.compile(r"(.*[^0-9])?[1-9]\d{0,4}", re.DOTALL)
 _SAFE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
 _COMPANY = re.compile(r"[「」『』()\[\]【】〈〉<>・･,、.。'\"_\-]")
 
@@ -66,29 +66,17 @@ def _kanji_number(text: str) -> int:
     return (_KANJI_DIGITS[tens] if tens else 1) * 10 + (_KANJI_DIGITS[ones] if ones else 0)
 
 
-def is_running_number(values: Sequence[str]) -> bool:
-    """Whether a column only counts its rows: a common prefix and small whole numbers that rise, gaps allowed.
+def is_counter(value: str) -> bool:
+    """Whether a published number may be no more than a count of rows: 12, No.12, list.12, but not 00012 or 372010006.
 
-    Codes with leading zeros, or far above the number of rows, are codes.
+    Judged by the form of the one value, so that an entity's id never depends on the other rows of an edition.
     """
-    present = [value for value in values if value]
-    if not present:
-        return True
-    numbers = []
-    for value in present:
-        found = re.fullmatch(r"(.*?)(\d+)", value)
-        if found is None or (len(found[2]) > 1 and found[2].startswith("0")):
-            return False
-        numbers.append((found[1], int(found[2])))
-    if len({prefix for prefix, _ in numbers}) > 1:
-        return False
-    figures = [number for _, number in numbers]
-    return max(figures) <= len(present) * RUNNING_NUMBER_GAP_RATIO + 20
+    return _COUNTER.fullmatch(value) is not None
 
 
 def usable_code(code: str) -> bool:
-    """Whether a published code can stand in a URN as it is."""
-    return bool(_SAFE_CODE.fullmatch(code))
+    """Whether a published code is stable by its form and can stand in a URN as it is."""
+    return bool(_SAFE_CODE.fullmatch(code)) and not is_counter(code)
 
 
 def urn(model: DataModel, town: Town, key: str) -> str:

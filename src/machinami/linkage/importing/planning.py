@@ -13,7 +13,7 @@ from machinami.kernel.errors import Refusal
 from machinami.kernel.finding import Finding, Place
 from machinami.linkage.importing.findings import collapse, finding, row_ranges
 from machinami.linkage.importing.headings import Heading, find_heading, known_headings, text_of
-from machinami.linkage.importing.identity import Keyed, assign_keys, digest_of, is_running_number, urn, usable_code
+from machinami.linkage.importing.identity import Keyed, assign_keys, digest_of, is_counter, urn, usable_code
 from machinami.linkage.importing.mapping import SheetMapping, Use, aligned, build_mapping, stored_mapping
 from machinami.linkage.importing.merging import (
     LICENCE,
@@ -36,7 +36,6 @@ from machinami.linkage.importing.model import (
     DataModel,
     ImportOptions,
     ImportPlan,
-    Row,
     SheetSummary,
     Subject,
     Table,
@@ -44,7 +43,7 @@ from machinami.linkage.importing.model import (
 )
 from machinami.linkage.importing.ports import Progress
 from machinami.linkage.importing.recognition import describes_places, publication_of, recognise, title_text
-from machinami.linkage.importing.rows import POSITION_ITEMS, ReadRow, SheetReader, column_texts, filled_columns, property_of
+from machinami.linkage.importing.rows import POSITION_ITEMS, ReadRow, SheetReader, filled_columns, property_of
 
 ROWS_SAMPLED: Final = 500
 EDITION_SHARE_MIN: Final = 0.5
@@ -101,7 +100,7 @@ class _Planner:
         self._models = {model.id: model for model in models}
         self._options = options
         self._progress = progress
-        self._existing = {entity.id: entity for entity in existing}
+        self._existing = {entity.id: entity for entity in existing if f":{options.town.code}:" in entity.id}
         self._neighbours = Neighbours(options.town, self._existing.values())
         self._planned: dict[str, _Planned] = {}
         self._findings: list[Finding] = []
@@ -165,7 +164,7 @@ class _Planner:
                 self._progress(table.sheet, done, len(rows))
         if not rows:
             reader.note("import.sheet.no_rows", None)
-        keyed = _keyed(reader, rows, read)
+        keyed = _keyed(reader, read)
         named, repeated = _named(reader, keyed, model, self._options)
         provenance = self._provenance(table, heading, publication)
         matches = [
@@ -323,11 +322,10 @@ def _note_sheet(reader: SheetReader, publication: str) -> None:
         reader.note("import.sheet.no_coordinates", None)
 
 
-def _keyed(reader: SheetReader, rows: Sequence[tuple[int, Row]], read: Sequence[ReadRow]) -> list[Keyed]:
-    """The rows with what may identify them; a column of codes that only counts is no code."""
+def _keyed(reader: SheetReader, read: Sequence[ReadRow]) -> list[Keyed]:
+    """The rows with what may identify them; a number that may only count rows is no code."""
     column = reader.mapping.column_of("identifier")
-    counter = column is None or is_running_number(column_texts(rows, column))
-    if column is not None and counter and any(column_texts(rows, column)):
+    if column is not None and any(is_counter(one.texts.get("identifier", "")) for one in read):
         reader.note("import.column.counter", reader.heading.last, column, reader.mapping.columns[column].heading)
     keyed = []
     for one in read:
@@ -335,7 +333,7 @@ def _keyed(reader: SheetReader, rows: Sequence[tuple[int, Row]], read: Sequence[
         content = sorted(f"{name}={text}" for name, text in one.texts.items())
         position = one.position
         point = f"{position.latitude:.5f},{position.longitude:.5f}" if position.placed else position.published
-        code = number if not counter and usable_code(number) else ""
+        code = number if usable_code(number) else ""
         keyed.append(Keyed(one.number, one.texts, code, number, point, digest_of([*content, point])))
     return keyed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -188,8 +188,3 @@ def filled_columns(table: Table, heading: Heading) -> list[bool]:
             if not filled[column] and text_of(cell):
                 filled[column] = True
     return filled
-
-
-def column_texts(rows: Sequence[tuple[int, Row]], column: int | None) -> list[str]:
-    """The texts of one column in the data rows."""
-    return [text_of(cell_at(row, column)) for _, row in rows] if column is not None else []

@@ -38,7 +38,10 @@ def test_decode_refuses_when_utf_8_text_was_saved_as_cp932():
 @pytest.mark.parametrize("mark", [",", "\t", ";"])
 def test_read_rows_finds_the_delimiter_when_quoted_cells_hold_others(mark):
     line = mark.join(['"a,b;c\td"', "2", "3"])
-    assert read_rows(f"x{mark}y{mark}z\n{line}\n\n\n".encode(), "a.csv", SheetBounds()) == (("x", "y", "z"), ("a,b;c\td", "2", "3"))
+    assert read_rows(f"x{mark}y{mark}z\n{line}\n\n\n".encode(), "a.csv", SheetBounds()) == (
+        ("x", "y", "z"),
+        ("a,b;c\td", "2", "3"),
+    )
 
 
 def test_read_rows_refuses_when_bounds_are_passed():

@@ -43,7 +43,11 @@ def sheet(cells):
 
 @pytest.mark.parametrize(
     ("reference", "code"),
-    [("A1048576", "import.file.too_many_rows"), ("XFD1", "import.file.too_many_columns"), ("SA190000", "import.file.too_many_cells")],
+    [
+        ("A1048576", "import.file.too_many_rows"),
+        ("XFD1", "import.file.too_many_columns"),
+        ("SA190000", "import.file.too_many_cells"),
+    ],
 )
 def test_check_archive_refuses_when_one_far_cell_spans_a_huge_sheet(reference, code):
     with pytest.raises(Refusal) as caught:
@@ -54,7 +58,9 @@ def test_check_archive_refuses_when_one_far_cell_spans_a_huge_sheet(reference, c
 def test_check_archive_finds_far_cell_when_it_straddles_two_reads():
     for padding in range((1 << 20) - 80, (1 << 20) - 40, 4):
         with pytest.raises(Refusal):
-            check_archive(sheet(" " * padding + '<c r="XFD1" t="n"><v>1</v></c>'), "x.xlsx", SheetBounds(unpack_ratio_max=10**6))
+            check_archive(
+                sheet(" " * padding + '<c r="XFD1" t="n"><v>1</v></c>'), "x.xlsx", SheetBounds(unpack_ratio_max=10**6)
+            )
 
 
 def test_check_archive_accepts_when_far_cells_are_only_styled():

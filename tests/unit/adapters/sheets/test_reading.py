@@ -58,15 +58,21 @@ def test_read_tables_marks_formulas_when_results_are_stored_or_not(workbook):
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stored, "w") as new:
         for member in old.namelist():
             body = old.read(member)
-            new.writestr(member, body.replace(b"<v></v>", b"<v>3</v>").replace(b"<v />", b"<v>3</v>").replace(b"<v/>", b"<v>3</v>"))
+            new.writestr(
+                member, body.replace(b"<v></v>", b"<v>3</v>").replace(b"<v />", b"<v>3</v>").replace(b"<v/>", b"<v>3</v>")
+            )
     (table,) = read_tables(stored.getvalue(), "a.xlsx")
     assert (table.formulas, table.rows[1][1]) == ({(1, 1): True}, 3.0)
 
 
 def test_read_tables_reads_ods_when_content_says_so(ods):
     cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-    rows = "".join(f"<table:table-row>{''.join(cell.format(one) for one in row)}</table:table-row>" for row in (("名称", "住所"), ("甲", "乙町1")))
-    empty = '<table:table-row table:number-rows-repeated="1048574"><table:table-cell table:number-columns-repeated="16384"/></table:table-row>'
+    rows = "".join(
+        f"<table:table-row>{''.join(cell.format(one) for one in row)}</table:table-row>"
+        for row in (("名称", "住所"), ("甲", "乙町1"))
+    )
+    blank = '<table:table-cell table:number-columns-repeated="16384"/>'
+    empty = f'<table:table-row table:number-rows-repeated="1048574">{blank}</table:table-row>'
     (table,) = read_tables(ods(rows + empty), "list.ods")
     assert (table.sheet, table.rows[:2]) == ("一覧", (("名称", "住所"), ("甲", "乙町1")))
 
@@ -116,3 +122,19 @@ def test_read_tables_refuses_when_file_is_empty(data):
 
 def test_read_tables_refuses_when_file_is_too_big():
     assert refusal(b"x" * 11, bounds=SheetBounds(file_bytes_max=10)).code == "import.file.too_big"
+
+
+def test_read_tables_refuses_when_xml_entities_multiply(workbook):
+    def build(book):
+        book.active.append(["名称", "=1+1"])
+
+    laughs = "".join(f'<!ENTITY a{index} "{f"&a{index - 1};" * 10}">' for index in range(1, 10))
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(build))) as old, zipfile.ZipFile(target, "w") as new:
+        for member in old.namelist():
+            body = old.read(member).decode()
+            if member.startswith("xl/worksheets/"):
+                body = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "x">{laughs}]>' + body[body.index("<worksheet") :]
+                body = body.replace("名称", "&a9;")
+            new.writestr(member, body)
+    assert refusal(target.getvalue()).code == "import.file.broken"

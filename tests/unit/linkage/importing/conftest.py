@@ -19,7 +19,9 @@ MakePlan = Callable[..., ImportPlan]
 
 @pytest.fixture
 def table() -> MakeTable:
-    def make(*rows: Sequence[Cell], file: str = "list.xlsx", sheet: str = "Sheet1", merged: tuple[Range, ...] = (), **more: Any) -> Table:
+    def make(
+        *rows: Sequence[Cell], file: str = "list.xlsx", sheet: str = "Sheet1", merged: tuple[Range, ...] = (), **more: Any
+    ) -> Table:
         return Table(file, sheet, tuple(tuple(row) for row in rows), merged, **more)
 
     return make

@@ -37,7 +37,13 @@ def test_is_row_number_recognises_running_numbers_when_named_so():
 
 def test_find_heading_returns_property_row_when_directives_stand_above(table):
     found = find_heading(
-        table(["#LINK"], ["#lang", "ja"], ["#license", "http://example.org/by"], ["#property", "name", "address"], ["1", "甲", "乙町1"]),
+        table(
+            ["#LINK"],
+            ["#lang", "ja"],
+            ["#license", "http://example.org/by"],
+            ["#property", "name", "address"],
+            ["1", "甲", "乙町1"],
+        ),
         KNOWN,
     )
     assert (found.first, found.texts) == (3, ("#property", "name", "address"))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from machinami.linkage.importing.catalogue import find_town, load_models
-from machinami.linkage.importing.identity import Keyed, address_key, assign_keys, digest_of, is_running_number, name_key
+from machinami.linkage.importing.identity import Keyed, address_key, assign_keys, digest_of, is_counter, name_key, usable_code
 
 TOWN = find_town("372013")
 TOILET = next(model for model in load_models() if model.id == "public-toilet")
@@ -13,7 +13,13 @@ TOILET = next(model for model in load_models() if model.id == "public-toilet")
 
 @pytest.mark.parametrize(
     "text",
-    ["高松市番町一丁目10番地の16", "香川県高松市番町１丁目10-16", "高松市番町1丁目10番16号", "番町1-10-16", "高松市 番町１－１０－１６"],
+    [
+        "高松市番町一丁目10番地の16",
+        "香川県高松市番町１丁目10-16",
+        "高松市番町1丁目10番16号",
+        "番町1-10-16",
+        "高松市 番町１－１０－１６",
+    ],
 )
 def test_address_key_agrees_when_editions_write_differently(text):
     assert address_key(text, TOWN) == "番町1-10-16"
@@ -28,21 +34,20 @@ def test_name_key_agrees_when_width_and_blanks_differ():
     assert name_key("ＪＲホテル　クレメント（高松）") == name_key("JRホテルクレメント高松")
 
 
-@pytest.mark.parametrize(
-    ("values", "running"),
-    [
-        (["1", "2", "3"], True),
-        (["1", "2", "5", "9"], True),
-        (["jp.example.Hospital.1", "jp.example.Hospital.2"], True),
-        (["", ""], True),
-        (["372010006", "372010063"], False),
-        (["0000000001", "0000000002"], False),
-        (["A1", "B1"], False),
-        (["17021", "17033", "17048"], False),
-    ],
-)
-def test_is_running_number_tells_counters_from_codes_when_given_a_column(values, running):
-    assert is_running_number(values) is running
+@pytest.mark.parametrize("value", ["1", "12", "99999", "No.7", "A1", "jp.example.Hospital.1"])
+def test_is_counter_doubts_numbers_when_they_are_small(value):
+    assert is_counter(value)
+    assert not usable_code(value)
+
+
+@pytest.mark.parametrize("value", ["372010006", "0000000001", "A-0017", "011002_carpark00001", "1234567"])
+def test_usable_code_trusts_codes_when_long_or_padded(value):
+    assert usable_code(value)
+
+
+def test_usable_code_refuses_when_it_does_not_fit_a_urn():
+    assert not usable_code("第１投票区")
+    assert not usable_code("a b0")
 
 
 def toilet(row, place="", number="", **values):

@@ -47,7 +47,12 @@ def test_plan_import_reads_two_heading_rows_when_merged_below_a_title(table, pla
     )
     first = values(planned.entities[0])
     assert planned.entities[0].types == (attribute_iri("EvacuationSpace"),)
-    assert (first["name"], first["address"], first["capacity"], first["指定日"]) == ("中央小学校", "中央本町1-29", 450, "2019-05-01")
+    assert (first["name"], first["address"], first["capacity"], first["指定日"]) == (
+        "中央小学校",
+        "中央本町1-29",
+        450,
+        "2019-05-01",
+    )
     assert first["location"] == {"type": "Point", "coordinates": [139.884, 36.559]}
     assert values(planned.entities[1])["capacity"] == 1200
     assert planned.sheets[0].publication == "避難所"
@@ -58,8 +63,34 @@ def test_plan_import_reads_two_heading_rows_when_merged_below_a_title(table, pla
 def test_plan_import_reads_older_recommended_headings_when_numbers_are_padded(table, plan):
     planned = plan(
         table(
-            ["都道府県コード又は市区町村コード", "NO", "都道府県名", "市区町村名", "名称", "名称_カナ", "住所", "方書", "緯度", "経度", "設置位置", "小児対応設備の有無"],
-            ["092011", "0000000001", "栃木県", "宇都宮市", "市役所", "シヤクショ", "栃木県宇都宮市旭1-1-5", "1F", "36.555", "139.883", "受付", "有"],
+            [
+                "都道府県コード又は市区町村コード",
+                "NO",
+                "都道府県名",
+                "市区町村名",
+                "名称",
+                "名称_カナ",
+                "住所",
+                "方書",
+                "緯度",
+                "経度",
+                "設置位置",
+                "小児対応設備の有無",
+            ],
+            [
+                "092011",
+                "0000000001",
+                "栃木県",
+                "宇都宮市",
+                "市役所",
+                "シヤクショ",
+                "栃木県宇都宮市旭1-1-5",
+                "1F",
+                "36.555",
+                "139.883",
+                "受付",
+                "有",
+            ],
             file="09201_aed.csv",
             spreadsheet=False,
         ),
@@ -90,7 +121,12 @@ def test_plan_import_ignores_published_ids_as_identity_when_they_only_count(tabl
 
 
 def test_plan_import_keeps_all_columns_when_no_model_fits(table, plan):
-    planned = plan(table(["店舗名", "住所", "座席数", "status", "席 種/形", "メモ"], ["うどん屋", "高松市番町1-1", 20, "営業中", "椅子", None]))
+    planned = plan(
+        table(
+            ["店舗名", "住所", "座席数", "status", "席 種/形", "メモ"],
+            ["うどん屋", "高松市番町1-1", 20, "営業中", "椅子", None],
+        )
+    )
     found = values(planned.entities[0])
     assert planned.sheets[0].model == "place"
     assert (found["座席数"], found["status_"], found["席_種_形"]) == (20, "営業中", "椅子")
@@ -119,7 +155,11 @@ def test_plan_import_says_why_when_a_sheet_is_not_taken(table, plan, rows, code)
 
 
 def test_plan_import_takes_each_sheet_for_itself_when_there_are_several(table, plan):
-    planned = plan(table(HEADING, ROW, sheet="一覧"), table(["凡例"], sheet="説明"), table(HEADING, ["甲", "乙町1", "", "", ""], sheet="追加"))
+    planned = plan(
+        table(HEADING, ROW, sheet="一覧"),
+        table(["凡例"], sheet="説明"),
+        table(HEADING, ["甲", "乙町1", "", "", ""], sheet="追加"),
+    )
     assert [(one.sheet, one.planned) for one in planned.sheets] == [("一覧", 1), ("説明", 0), ("追加", 1)]
 
 
@@ -137,7 +177,9 @@ def test_plan_import_joins_rows_when_they_repeat_word_for_word(table, plan):
 
 
 def test_plan_import_keeps_both_rows_when_a_code_is_used_twice(table, plan):
-    planned = plan(table(["施設コード", *HEADING], ["A-0017", *ROW], ["A-0017", "牟礼図書館", "高松市牟礼町130", "34.34", "134.14", ""]))
+    planned = plan(
+        table(["施設コード", *HEADING], ["A-0017", *ROW], ["A-0017", "牟礼図書館", "高松市牟礼町130", "34.34", "134.14", ""])
+    )
     assert len({entity.id for entity in planned.entities}) == 2
     (told,) = [one for one in planned.findings if one.code == "import.row.duplicate_code"]
     assert (told.value, told.parameters["rows"]) == ("A-0017", "2-3")
@@ -148,13 +190,20 @@ def test_plan_import_keeps_row_without_location_when_coordinates_are_swapped(tab
     found = values(planned.entities[0])
     assert "location" not in found
     assert found["publishedPosition"] == "134.04, 34.34"
-    assert [(one.code, one.proposal) for one in planned.findings if "position" in one.code] == [("import.position.swapped", "34.34, 134.04")]
+    assert [(one.code, one.proposal) for one in planned.findings if "position" in one.code] == [
+        ("import.position.swapped", "34.34, 134.04")
+    ]
 
 
 def test_plan_import_reads_combined_cell_when_there_are_no_two_columns(table, plan):
-    planned = plan(table(["名称", "住所", "緯度経度"], ["甲", "乙町1", "34.34, 134.04"], ["乙", "丙町2", "町役場前"], ["丙", "丁町3", ","]))
+    planned = plan(
+        table(["名称", "住所", "緯度経度"], ["甲", "乙町1", "34.34, 134.04"], ["乙", "丙町2", "町役場前"], ["丙", "丁町3", ","])
+    )
     assert values(planned.entities[0])["location"]["coordinates"] == [134.04, 34.34]
-    assert [code for code in codes(planned, "warning") if "position" in code] == ["import.position.unreadable", "import.position.missing"]
+    assert [code for code in codes(planned, "warning") if "position" in code] == [
+        "import.position.unreadable",
+        "import.position.missing",
+    ]
 
 
 def test_plan_import_notes_formulas_when_their_results_are_taken_or_missing(table, plan):
@@ -194,7 +243,11 @@ def test_plan_import_follows_stored_mapping_when_headings_are_the_same(table, pl
     document["columns"][0].update(use="item", attribute="alternateName")
     document["model"] = "library"
     stored = SheetMapping.from_json(document)
-    moved = table(["館の呼び名", None, "住　所", "緯度", "経度", "名称"], ["愛称", None, "乙町1", "34.3", "134.0", "正式名"], file="館.xlsx")
+    moved = table(
+        ["館の呼び名", None, "住　所", "緯度", "経度", "名称"],
+        ["愛称", None, "乙町1", "34.3", "134.0", "正式名"],
+        file="館.xlsx",
+    )
     for one in (sheet, moved):
         planned = plan(one, mappings=(stored,))
         assert planned.entities[0].types == (attribute_iri("Library"),)
@@ -222,10 +275,16 @@ def test_plan_import_doubts_edition_when_most_rows_are_missing(table, plan):
 
 def test_plan_import_only_adds_when_another_list_knows_the_same_thing(table, plan):
     first = plan(table(HEADING, ROW, file="図書館.xlsx"))
-    other = plan(table([*HEADING, "備考"], [*ROW[:4], "087-999-9999", "駐輪場あり"], file="文化施設.xlsx"), existing=first.entities)
+    other = plan(
+        table([*HEADING, "備考"], [*ROW[:4], "087-999-9999", "駐輪場あり"], file="文化施設.xlsx"), existing=first.entities
+    )
     change = diff(other, first.entities)
     found = values(change.updated[0])
-    assert (found["contactPointPhoneNumber"], found["remarks"], found["publication"]) == ("087-861-4501", "駐輪場あり", "図書館")
+    assert (found["contactPointPhoneNumber"], found["remarks"], found["publication"]) == (
+        "087-861-4501",
+        "駐輪場あり",
+        "図書館",
+    )
     (told,) = [one for one in other.findings if one.code == "import.row.differs"]
     assert told.parameters["attributes"] == "contactPointPhoneNumber"
     assert not change.withdrawn
@@ -245,6 +304,57 @@ def test_plan_import_keeps_what_others_added_when_a_new_edition_comes(table, pla
     live = entity.with_attributes({**entity.attributes, attribute_iri("visitors"): [{"type": "Property", "value": 12}]})
     change = diff(plan(table(HEADING, [*ROW[:4], "087-1"]), existing=[live]), [live])
     assert values(change.updated[0])["visitors"] == 12
+
+
+def test_plan_import_leaves_another_town_alone_when_places_have_the_same_name(table, plan):
+    there = plan(table(HEADING, ["中央図書館", "中央1-1", "36.55", "139.88", ""], file="図書館.xlsx"), town="092011")
+    here = plan(table(HEADING, ["中央図書館", "中央1-1", "", "", ""], file="文化.xlsx"), existing=there.entities)
+    change = diff(here, there.entities)
+    assert (len(change.created), len(change.withdrawn)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        (
+            "都道府県コード又は市区町村コード,NO,都道府県名,市区町村名,イベント名,イベント名_カナ,開始日,終了日,料金(基本),場所名称,住所,緯度,経度",
+            "event",
+        ),
+        (
+            "都道府県コード又は市区町村コード,NO,都道府県名,市区町村名,名称,名称_カナ,医療機関の種類,住所,緯度,経度,診療科目,病床数",
+            "medical-institution",
+        ),
+        (
+            "都道府県コード又は市区町村コード,NO,名称,名称_カナ,住所,緯度,経度,男性トイレ_総数,男性トイレ_数(小便器),多機能トイレ_数",
+            "public-toilet",
+        ),
+        ("市区町村コード,NO,名称,住所,緯度,経度,設置者,SSID,提供エリア", "public-wireless-lan"),
+        (
+            "都道府県コード又は市区町村コード,NO,名称,住所,緯度,経度,種別,収容定員,受入年齢,一時預かりの有無",
+            "childcare-facility",
+        ),
+        (
+            "都道府県コード又は市区町村コード,NO,名称,文化財分類,種類,場所名称,住所,緯度,経度,所有者等,文化財指定日",
+            "cultural-property",
+        ),
+        (
+            "都道府県コード又は市区町村コード,NO,名称,住所,緯度,経度,料金(基本),料金(詳細),説明,アクセス方法,駐車場情報",
+            "tourist-facility",
+        ),
+        (
+            "共通ID,都道府県名及び市町村名,施設・場所名,住所,洪水,崖崩れ、土石流及び地滑り,高潮,地震,津波,緯度,経度",
+            "evacuation-space",
+        ),
+        ("全国地方公共団体コード,ID,種別,所在地_連結表記,緯度,経度,口径", "fire-water-supply"),
+        ("全国地方公共団体コード,ID,名称,実施サービス,事業所番号,所在地_連結表記,緯度,経度", "care-service-office"),
+        ("ため池名,所在地,緯度,経度,総貯水量", "reservoir"),
+        ("施設名,ＡＥＤ設置場所,所在地,小児対応,緯度,経度", "aed"),
+    ],
+)
+def test_plan_import_recognises_models_when_only_the_headings_speak(table, plan, heading, model):
+    texts = heading.split(",")
+    cells = ["34.3" if "緯" in text else "134.0" if "経" in text else f"値{index}" for index, text in enumerate(texts)]
+    assert plan(table(texts, cells, file="data.csv", spreadsheet=False)).sheets[0].model == model
 
 
 def test_plan_import_reports_progress_when_asked():

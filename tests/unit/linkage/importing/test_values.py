@@ -89,7 +89,14 @@ def test_read_value_notes_impossible_day_when_month_is_13():
 
 @pytest.mark.parametrize(
     ("cell", "value"),
-    [("9:00", "09:00"), ("９：００", "09:00"), ("24:00:00", "24:00"), (time(9, 0), "09:00"), (timedelta(hours=24), "24:00"), ("午後6時", "18:00")],
+    [
+        ("9:00", "09:00"),
+        ("９：００", "09:00"),
+        ("24:00:00", "24:00"),
+        (time(9, 0), "09:00"),
+        (timedelta(hours=24), "24:00"),
+        ("午後6時", "18:00"),
+    ],
 )
 def test_read_value_gives_time_when_it_is_one(cell, value):
     assert read_value(TIME, cell).value == value
@@ -128,6 +135,9 @@ def test_read_value_keeps_line_breaks_when_inside():
     assert read_value(TEXT, "一行目\n二行目").value == "一行目\n二行目"
 
 
-@given(st.sampled_from(list(ItemKind)), st.one_of(st.text(max_size=30), st.floats(), st.integers(), st.booleans(), st.dates(), st.times()))
+@given(
+    st.sampled_from(list(ItemKind)),
+    st.one_of(st.text(max_size=30), st.floats(), st.integers(), st.booleans(), st.dates(), st.times()),
+)
 def test_read_value_never_raises_when_cells_are_arbitrary(kind, cell):
     read_value(Item("x", "x", kind=kind, values=("a",)), cell, date(2026, 1, 1))

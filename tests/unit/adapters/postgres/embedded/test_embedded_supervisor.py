@@ -240,9 +240,7 @@ def test_start_removes_an_unfinished_cluster_when_one_was_left(tmp_path: Path) -
     assert not (cluster_of(tmp_path) / "half").exists()
 
 
-def test_start_bounds_the_log_when_it_has_grown(
-    server: EmbeddedServer, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_start_bounds_the_log_when_it_has_grown(server: EmbeddedServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "LOG_BYTES_MAX", 1000)
     log = folder / "postgres" / "server.log"
     log.write_bytes(b"a" * 5000 + b"b" * 1000)

@@ -1,0 +1,21 @@
+"""Rules for all tests: where CI says so, a skipped test is a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+from machinami.bootstrap.errors import register_all
+
+register_all()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("MACHINAMI_NO_SKIPS") == "1" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is not allowed here: {report.longrepr}"

@@ -1,0 +1,70 @@
+import csv
+import io
+import re
+from pathlib import Path
+
+import machinami.linkage.importing as package
+from machinami.kernel.finding import Place, Severity
+from machinami.linkage.importing.errors import ROWS
+from machinami.linkage.importing.findings import RULES, collapse, describe, finding, row_ranges, to_csv
+
+SOURCES = [path.read_text("utf-8") for path in Path(package.__file__).parent.glob("*.py")]
+SHEETS = [path.read_text("utf-8") for path in (Path(package.__file__).parents[2] / "adapters/sheets").glob("*.py")]
+
+
+def placeholders(text):
+    return {re.sub("_(ja|en)$", "", name) for name in re.findall(r"\{(\w+)\}", text)}
+
+
+def test_rules_use_the_same_parameters_when_in_both_languages():
+    for code, rule in RULES.items():
+        allowed = {"heading", "value", "proposal"}
+        assert placeholders(rule.en) - allowed == placeholders(rule.ja) - allowed, code
+
+
+def test_every_rule_is_listed_when_a_source_names_it():
+    named = {
+        code
+        for text in SOURCES
+        for code in re.findall(
+            r'"(import\.(?:sheet|column|row|value|date|text|position|list|withdrawal)\.\w+|import\.file\.unreadable)"', text
+        )
+    }
+    assert named == set(RULES)
+
+
+def test_every_error_is_registered_when_a_source_raises_it():
+    raised = {code for text in SOURCES + SHEETS for code in re.findall(r'Refusal\(\s*"([\w.]+)"', text)}
+    assert {code for code in raised if code.startswith("import.")} >= set(ROWS)
+    for code, row in ROWS.items():
+        assert placeholders(row.en) == placeholders(row.ja), code
+        assert placeholders(row.remedy_en) == placeholders(row.remedy_ja), code
+
+
+def test_to_csv_disarms_cells_when_they_would_run_as_formulas():
+    place = Place("=cmd.xlsx", "@一覧", 3, "C")
+    data = to_csv([finding("import.value.not_a_number", place, "=HYPERLINK(1)", "-5", heading="+人数")], "ja")
+    header, row = csv.reader(io.StringIO(data.decode("utf-8-sig")))
+    assert header[0] == "重要度"
+    assert (row[2], row[3], row[6], row[7]) == ("'=cmd.xlsx", "'@一覧", "'=HYPERLINK(1)", "'-5")
+    assert row[0] == "要確認"
+
+
+def test_collapse_tells_once_when_a_column_repeats_itself():
+    many = [finding("import.position.zero", Place("f", "s", row, "B"), "0, 0") for row in range(2, 14)]
+    other = [finding("import.value.not_a_number", Place("f", "s", row, "C"), "x") for row in range(2, 14)]
+    told = collapse([*many, *other])
+    assert len(told) == 13
+    assert told[0].parameters["rows"] == "2-13"
+    assert "12行" in describe(told[0], "ja")
+    assert len(collapse(many[:9])) == 9
+
+
+def test_row_ranges_joins_neighbours_when_rows_follow():
+    assert row_ranges([9, 2, 3, 4, 11, 12]) == "2-4, 9, 11-12"
+
+
+def test_describe_shortens_values_when_they_are_long():
+    told = finding("import.value.not_a_date", Place("f"), "あ" * 500, heading="開催日")
+    assert told.severity is Severity.WARNING
+    assert len(describe(told, "ja")) < 150

@@ -96,7 +96,7 @@ def embedded_server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="machinami-contract-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with EmbeddedServer(folder, ballast_bytes=0) as embedded:
+        with EmbeddedServer(folder, ballast_bytes=1_000_000) as embedded:
             server = Server("embedded", lambda database: {**embedded.connect_arguments(), "database": database})
             server.make_template()
             yield server

@@ -108,7 +108,7 @@ async def test_keep_alarm_gives_back_every_member(store: PostgresAlarms, tenant:
     record = await store.record(tenant, raised.alarm.id)
     assert record is not None
     assert record.alarm == made.alarm
-    assert [one.what for one in record.history] == ["raised", "late", "acknowledge", "assign", "comment", "shelve"]
+    assert [one.what for one in record.history] == ["raised", "acknowledge", "assign", "comment", "shelve"]
     assert record.history[0] == raised.history[0]
     assert record.history[-1] == made.history[0]
     assert (record.ledger.received, record.ledger.stored, record.ledger.sent) == (full.arrived_at, START, None)

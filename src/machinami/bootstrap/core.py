@@ -28,7 +28,7 @@ from machinami.adapters.postgres.records import PostgresRecords
 from machinami.adapters.postgres.store import PostgresStore
 from machinami.adapters.sheets import SheetBounds, read_tables
 from machinami.bootstrap.errors import register_all
-from machinami.bootstrap.joints import CityEntitiesOverData, MapAlarmsOverCommand, MapEntitiesOverData
+from machinami.bootstrap.joints import CityEntitiesOverData, LateAlertsOverCommand, MapAlarmsOverCommand, MapEntitiesOverData
 from machinami.bootstrap.profile import Profile, empty_profile
 from machinami.citymap.live import ALL, LiveFeed
 from machinami.citymap.service import CityMap
@@ -169,7 +169,7 @@ class Core:
             return read_tables(data, name, bounds, progress)
 
         self.imports = Imports(read, city, records, self.live, self.clock, settings.integer("import_commit_rows"))
-        self.feeds = Feeds(city)
+        self.feeds = Feeds(city, LateAlertsOverCommand(self.alarms, self.alarms_changed))
         self.citymap = CityMap(
             self.profile.view, MapEntitiesOverData(self.entities), MapAlarmsOverCommand(self.alarms, self.clock),
             self.profile.areas,

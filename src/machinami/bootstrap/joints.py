@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from machinami.command.alarms.consumer import Told
 from machinami.command.alarms.model import Alarm, Severity
 from machinami.command.alarms.presentation import page_document
 from machinami.command.alarms.service import LIST_MAX, Alarms
@@ -57,6 +58,19 @@ def _saving(entity: Entity, fold: Fold | None) -> Decide:
         return rules.upsert_replace(chosen)(current, now)
 
     return decide
+
+
+class LateAlertsOverCommand:
+    """`linkage.ports.LateAlerts` over the command group's use cases."""
+
+    def __init__(self, alarms: Alarms, on_change: Told) -> None:
+        self._alarms = alarms
+        self._on_change = on_change
+
+    async def late(self, caller: Caller, alert: Entity) -> None:
+        changed = await self._alarms.raise_late(caller, alert)
+        if changed:
+            self._on_change(caller.tenant, changed)
 
 
 class MapEntitiesOverData:

@@ -28,6 +28,13 @@ class CityEntities(Protocol):
         """All entities with an attribute (expanded name)."""
 
 
+class LateAlerts(Protocol):
+    """Told of warnings that came in after newer messages of their event: they are not stored, but not forgotten."""
+
+    async def late(self, caller: Caller, alert: Entity) -> None:
+        """Judge an Alert that was overtaken."""
+
+
 class Records(Protocol):
     """Small durable records by kind."""
 

@@ -81,6 +81,11 @@ def fold(stored: Entity | None, incoming: Entity) -> Entity | None:
     return None
 
 
+def overtaken(stored: Entity | None, incoming: Entity) -> bool:
+    """Whether a newer message about the same event is already stored: the incoming one comes late."""
+    return stored is not None and _order(incoming) < _order(stored)
+
+
 def _entity(telegram: Telegram, family: Family, areas: list[AreaEntry], label: str | None) -> Entity:
     head, control = telegram.head, telegram.control
     worst = max((GRADES[entry["grade"]] for entry in areas), default=Grade.NONE)

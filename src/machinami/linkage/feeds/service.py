@@ -9,9 +9,9 @@ from datetime import datetime
 from machinami.kernel.access import require
 from machinami.kernel.caller import Caller, Role
 from machinami.kernel.entity import Entity
-from machinami.linkage.feeds.alerts import alerts_of, bulletin_of, fold
+from machinami.linkage.feeds.alerts import alerts_of, bulletin_of, fold, overtaken
 from machinami.linkage.feeds.weather import weather_of
-from machinami.linkage.ports import CityEntities
+from machinami.linkage.ports import CityEntities, LateAlerts
 from machinami.standards.amedas import Snapshot, Station
 from machinami.standards.jma.telegram import parse_telegram
 
@@ -27,8 +27,9 @@ class Received:
 class Feeds:
     """Takes messages in for one town."""
 
-    def __init__(self, city: CityEntities) -> None:
+    def __init__(self, city: CityEntities, late: LateAlerts) -> None:
         self._city = city
+        self._late = late
 
     async def telegram(self, caller: Caller, xml: bytes, label: str = "") -> Received:
         """A JMA disaster telegram: listed as a bulletin, and as Alerts where it warns (older ones never win)."""
@@ -36,9 +37,19 @@ class Feeds:
         telegram = parse_telegram(xml)
         bulletin = bulletin_of(telegram, label or None)
         alerts = alerts_of(telegram, label or None)
-        for error in await self._city.save(caller, [bulletin, *alerts], label, fold):
+        late: dict[str, Entity] = {}
+
+        def folded(stored: Entity | None, incoming: Entity) -> Entity | None:
+            if overtaken(stored, incoming):
+                late[incoming.id] = incoming
+            return fold(stored, incoming)
+
+        for error in await self._city.save(caller, [bulletin, *alerts], label, folded):
             if error is not None:
                 raise error
+        for alert in alerts:
+            if alert.id in late:
+                await self._late.late(caller, alert)
         return Received(telegram.head.title, len(alerts))
 
     async def weather(

@@ -102,10 +102,13 @@ def _says(title: str, word: str) -> bool:
 
 
 def recognise(models: Iterable[DataModel], heading: Heading, title: str, rows: Sequence[Row]) -> DataModel | None:
-    """The model with the best score, or None when no model reaches the minimum; earlier models win a draw."""
+    """The model with the best score, or None when no model reaches the minimum; earlier models win a draw.
+
+    A sheet that lacks what makes a model - an event its day - is not of that model.
+    """
     best: tuple[int, DataModel] | None = None
     for model in models:
-        if model.id == GENERIC_MODEL:
+        if model.id == GENERIC_MODEL or not (model.subject is Subject.STATISTICS or describes_places(model, heading)):
             continue
         found = score(model, heading, title, rows)
         if found >= SCORE_MIN and (best is None or found > best[0]):

@@ -1,0 +1,101 @@
+"""What the store finds is what `data.matching` says of each entity, one by one: no difference over generated cities."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from machinami.adapters.postgres.store import PostgresStore
+from machinami.data.entities import rules
+from machinami.data.matching import matches
+from machinami.data.ports import Mutation
+from machinami.kernel.clock import VirtualClock, iso
+from machinami.kernel.entity import Entity
+from machinami.kernel.errors import MachinamiError, Refusal
+from machinami.kernel.query import EntityQuery, Page
+
+from .generated_cities import cities, narrow_queries
+from .servers import START
+
+EXAMPLES = int(os.environ.get("MACHINAMI_TEST_CITIES", "40"))
+QUERIES = 12
+NOW = START.replace(hour=4)
+_tenants = count(1)
+generated = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, derandomize=EXAMPLES == 40
+)
+
+
+def expected(city: list[Entity], query: EntityQuery) -> list[str] | str:
+    try:
+        return [one.id for one in sorted(city, key=lambda one: one.sequence) if matches(one, query, iso(NOW))]
+    except Refusal as error:
+        return error.code
+
+
+async def found(store: PostgresStore, tenant: str, query: EntityQuery, page: Page) -> Any:
+    try:
+        result = await store.query(tenant, query, page, NOW)
+    except Refusal as error:
+        return error.code
+    assert result.total is None or result.total >= len(result.entities)
+    return [one.id for one in result.entities], result.total, result.more
+
+
+async def settle(store: PostgresStore, tenant: str, city: tuple[Entity, ...]) -> None:
+    results = await store.write([Mutation(tenant, one.id, rules.upsert_replace(one)) for one in city])
+    assert not [one for one in results if isinstance(one, MachinamiError)]
+
+
+@generated
+@given(city=cities, queries=st.lists(narrow_queries, min_size=QUERIES, max_size=QUERIES))
+async def test_query_finds_what_matches_in_a_new_city(
+    postgres: PostgresStore, city: tuple[Entity, ...], queries: list[EntityQuery]
+) -> None:
+    await agree(postgres, [city], queries)
+
+
+@generated
+@given(city=cities, later=cities, queries=st.lists(narrow_queries, min_size=QUERIES, max_size=QUERIES))
+async def test_query_finds_what_matches_when_the_city_was_changed(
+    postgres: PostgresStore, city: tuple[Entity, ...], later: tuple[Entity, ...], queries: list[EntityQuery]
+) -> None:
+    """Index rows of values that are gone must be gone; those of what came must be there."""
+    await agree(postgres, [city, later], queries)
+
+
+async def agree(store: PostgresStore, steps: list[tuple[Entity, ...]], queries: list[EntityQuery]) -> None:
+    tenant = f"city{next(_tenants)}"
+    for step in steps:
+        await settle(store, tenant, step)
+    city = [
+        entity for one in dict.fromkeys(one.id for step in steps for one in step) if (entity := await store.get(tenant, one))
+    ]
+    for query in queries:
+        wanted = expected(city, query)
+        if isinstance(wanted, str):
+            assert await found(store, tenant, query, Page(100)) in (wanted, ([], None, False))
+            continue
+        assert await found(store, tenant, query, Page(100, count=True)) == (wanted, len(wanted), False)
+        assert await found(store, tenant, query, Page(2, 1, count=True)) == (wanted[1:3], len(wanted), len(wanted) > 3)
+
+
+async def test_index_rows_are_all_gone_when_the_city_is(postgres: PostgresStore, tenant: str, clock: VirtualClock) -> None:
+    @settings(max_examples=1, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(city=st.tuples(cities, cities, cities))
+    def draw(city: tuple[tuple[Entity, ...], ...]) -> None:
+        drawn.append(city)
+
+    drawn: list[tuple[tuple[Entity, ...], ...]] = []
+    draw()
+    for city in drawn[0]:
+        await settle(postgres, tenant, city)
+    ids = {one.id for city in drawn[0] for one in city}
+    results = await postgres.write([Mutation(tenant, one, rules.delete_entity(one)) for one in sorted(ids)])
+    assert not [one for one in results if isinstance(one, MachinamiError)]
+    for table in ("entity", "entity_type", "entity_attribute", "entity_number", "entity_text", "entity_cell", "history"):
+        assert (await postgres.pool.fetch(f"select count(*) from {table} where tenant = $1", tenant))[0][0] == 0, table

@@ -6,10 +6,16 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 from machinami.bootstrap.errors import register_all
 
 register_all()
+# Loaded machines must not fail a property, and a commit must not pass by luck: same examples each time, no deadline.
+# `make prove` draws new ones.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("prove", deadline=None, max_examples=1_000)
+settings.load_profile("prove" if os.environ.get("MACHINAMI_PROVE") == "1" else "steady")
 
 
 @pytest.hookimpl(hookwrapper=True)

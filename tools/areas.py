@@ -23,7 +23,9 @@ def main() -> None:
     areas = {}
     for argument in wanted:
         codes, _, towns = argument.partition("=")
-        chosen = [shape(one["geometry"]) for one in features if towns == "*" or one["properties"]["N03_007"] in towns.split(",")]
+        chosen = [
+            shape(one["geometry"]) for one in features if towns == "*" or one["properties"]["N03_007"] in towns.split(",")
+        ]
         joined = unary_union(chosen).buffer(0)
         parts = [part for part in getattr(joined, "geoms", [joined]) if part.area > AREA_MIN]
         geometry = mapping(unary_union(parts).simplify(TOLERANCE_DEGREES))

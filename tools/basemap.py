@@ -26,6 +26,7 @@ OUT = Path(__file__).resolve().parents[1] / "src/machinami/entrypoints/web/stati
 DETAIL = box(132.6, 33.2, 135.6, 35.1)
 FAR_TOLERANCE_DEG = 0.006
 SEAM_DEG = 0.05
+SLIVER_DEG2 = 1e-5
 
 ROMAJI = {
     "37201": "Takamatsu", "37202": "Marugame", "37203": "Sakaide", "37204": "Zentsuji", "37205": "Kan'onji",
@@ -33,7 +34,7 @@ ROMAJI = {
     "37341": "Miki", "37364": "Naoshima", "37386": "Utazu", "37387": "Ayagawa", "37403": "Kotohira", "37404": "Tadotsu",
     "37406": "Manno",
 }  # fmt: skip
-PREFECTURES_EN = (
+PREFECTURES_EN = (  # in the order of their codes, 01 to 47
     "Hokkaido Aomori Iwate Miyagi Akita Yamagata Fukushima Ibaraki Tochigi Gunma Saitama Chiba Tokyo Kanagawa Niigata "
     "Toyama Ishikawa Fukui Yamanashi Nagano Gifu Shizuoka Aichi Mie Shiga Kyoto Osaka Hyogo Nara Wakayama Tottori Shimane "
     "Okayama Hiroshima Yamaguchi Tokushima Kagawa Ehime Kochi Fukuoka Saga Nagasaki Kumamoto Oita Miyazaki Kagoshima Okinawa"
@@ -79,9 +80,10 @@ def inner_lines(areas: list[BaseGeometry]) -> BaseGeometry:
 
 def near_and_far(geometry: BaseGeometry) -> list[BaseGeometry]:
     """Full detail inside `DETAIL`, simplified outside; the two overlap by `SEAM_DEG` so that no seam shows."""
-    far = geometry.simplify(FAR_TOLERANCE_DEG).buffer(0) if isinstance(geometry, Polygon | MultiPolygon) else geometry.simplify(FAR_TOLERANCE_DEG)
-    seam = SEAM_DEG if isinstance(geometry, Polygon | MultiPolygon) else 0.0
-    return [geometry.intersection(DETAIL), far.difference(DETAIL.buffer(-seam) if seam else DETAIL)]
+    far = geometry.simplify(FAR_TOLERANCE_DEG)
+    if isinstance(geometry, Polygon | MultiPolygon):
+        return [geometry.intersection(DETAIL), far.buffer(0).difference(DETAIL.buffer(-SEAM_DEG))]
+    return [geometry.intersection(DETAIL), far.difference(DETAIL)]
 
 
 def feature(geometry: BaseGeometry, **properties: object) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def main() -> None:
     prefectures = [row for row in read_features(given.prefectures) if row[0].get("N03_001")]
     towns = read_features(given.municipalities)
     japan = shapely.union_all([geometry for _, geometry in (*prefectures, *towns)])
-    japan = MultiPolygon([Polygon(part.exterior, [hole for hole in part.interiors if Polygon(hole).area > 1e-5]) for part in japan.geoms])
+    japan = MultiPolygon([without_slivers(part) for part in japan.geoms])
     build_land(topology_polygons(json.loads(given.land.read_text())), japan)
 
     border = inner_lines([geometry for _, geometry in prefectures])
@@ -138,10 +140,15 @@ def main() -> None:
         for (about, geometry), english in zip(prefectures, PREFECTURES_EN, strict=True)
     ]
     labels += [
-        feature(label_point(geometry), kind="municipality", ja=about["N03_004"], en=ROMAJI[about["N03_007"]], code=about["N03_007"])
+        feature(label_point(geometry), kind="municipality", ja=about["N03_004"], en=ROMAJI[about["N03_007"]])
         for about, geometry in towns
     ]
     write("labels.json", labels + district_labels(given.districts))
+
+
+def without_slivers(part: Polygon) -> Polygon:
+    """The polygon without the tiny holes that appear where two outlines of one border do not meet."""
+    return Polygon(part.exterior, [hole for hole in part.interiors if Polygon(hole).area > SLIVER_DEG2])
 
 
 def largest(geometry: BaseGeometry) -> BaseGeometry:

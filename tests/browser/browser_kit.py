@@ -33,7 +33,6 @@ PAGES = {
 }
 
 
-
 @dataclass
 class Served:
     """A stand-in city that answers at `url`."""
@@ -86,15 +85,24 @@ class Visitor:
     def __post_init__(self) -> None:
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: None if request.url.startswith((self.url, "data:", "blob:")) else self.foreign.append(request.url))
+        self.page.on(
+            "request",
+            lambda request: None if request.url.startswith((self.url, "data:", "blob:")) else self.foreign.append(request.url),
+        )
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and SOFTWARE_GL_NOISE not in message.text and not any(one in message.text for one in self.allowed):
+        if (
+            message.type in ("error", "warning")
+            and SOFTWARE_GL_NOISE not in message.text
+            and not any(one in message.text for one in self.allowed)
+        ):
             self.errors.append(f"{message.type}: {message.text}")
 
     def open(self, path: str, ready: str | None = None) -> Page:
         self.page.goto(self.url + path)
-        self.page.wait_for_selector(f'html[data-ready="{ready}"]' if ready else "html[data-ready]", timeout=READY_MS, state="attached")
+        self.page.wait_for_selector(
+            f'html[data-ready="{ready}"]' if ready else "html[data-ready]", timeout=READY_MS, state="attached"
+        )
         return self.page
 
     def probe(self, name: str) -> Any:
@@ -106,7 +114,9 @@ class Visitor:
     def axe(self) -> list[str]:
         """Serious and critical findings of axe-core for WCAG 2.x A and AA."""
         self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations']})")
+        found = self.page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations']})"
+        )
         return [
             f"{row['id']}: {node['target']} {node['failureSummary'][:200]}"
             for row in found["violations"]

@@ -63,9 +63,20 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Visitor]]:
     """Open a browser context; closed with the test."""
     contexts: list[BrowserContext] = []
 
-    def begin(*, at: Served = served, by: Browser = browser, language: str = "ja", theme: str = "day", width: int = 1440, height: int = 900, **options: Any) -> Visitor:
+    def begin(
+        *,
+        at: Served = served,
+        by: Browser = browser,
+        language: str = "ja",
+        theme: str = "day",
+        width: int = 1120,
+        height: int = 700,
+        **options: Any,
+    ) -> Visitor:
         context = by.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
-        context.add_cookies([{"name": "mn_lang", "value": language, "url": at.url}, {"name": "mn_theme", "value": theme, "url": at.url}])
+        context.add_cookies(
+            [{"name": "mn_lang", "value": language, "url": at.url}, {"name": "mn_theme", "value": theme, "url": at.url}]
+        )
         contexts.append(context)
         return Visitor(context, context.new_page(), at.url)
 

@@ -22,10 +22,20 @@ from starlette.routing import Route
 from machinami.entrypoints.web.pages import routes as page_routes
 
 CITY_CENTRE = (134.046, 34.34)
-CREDIT = {"credit_ja": "高松市オープンデータ", "credit_en": "Takamatsu City Open Data", "credit_url": "https://github.com/takamatsu-city/opendata"}
+CREDIT = {
+    "credit_ja": "高松市オープンデータ",
+    "credit_en": "Takamatsu City Open Data",
+    "credit_url": "https://github.com/takamatsu-city/opendata",
+}
 JMA = {"credit_ja": "気象庁", "credit_en": "Japan Meteorological Agency", "credit_url": "https://www.jma.go.jp/"}
 OWN = {"credit_ja": "Machinami 模擬", "credit_en": "Machinami simulation", "credit_url": None}
-DOMAINS = [("disaster", "防災", "Disaster"), ("health", "健康・福祉", "Health"), ("living", "くらし", "Living"), ("environment", "環境", "Environment"), ("traffic", "交通", "Traffic")]
+DOMAINS = [
+    ("disaster", "防災", "Disaster"),
+    ("health", "健康・福祉", "Health"),
+    ("living", "くらし", "Living"),
+    ("environment", "環境", "Environment"),
+    ("traffic", "交通", "Traffic"),
+]
 #        id, domain, ja, en, type, colour, icon, count, visible, live, label
 LAYERS = [
     ("evacuation-space", "disaster", "指定緊急避難場所・指定避難所", "Shelters", "EvacuationSpace", "#1f6f5c", "shelter", 195, True, False, None),
@@ -40,8 +50,37 @@ LAYERS = [
     ("gauge", "disaster", "河川水位", "River gauges", "WaterLevel", "#0b6e99", "gauge", 2, True, True, "simulation"),
     ("bus", "traffic", "バス", "Buses", "Vehicle", "#5b4bb7", "bus", 2, True, True, "simulation"),
 ]  # fmt: skip
-PLACES = ["栗林", "屋島", "香西", "仏生山", "太田", "一宮", "牟礼", "庵治", "国分寺", "塩江", "鶴尾", "木太", "古高松", "川島", "円座", "檀紙"]
-KINDS = {"evacuation-space": "小学校", "tsunami-building": "ビル", "aed": "コミュニティセンター AED", "clinic": "医院", "toilet": "公衆便所", "park": "公園", "event": "まつり", "pond": "池", "weather": "観測所", "gauge": "水位計", "bus": "バス"}
+PLACES = [
+    "栗林",
+    "屋島",
+    "香西",
+    "仏生山",
+    "太田",
+    "一宮",
+    "牟礼",
+    "庵治",
+    "国分寺",
+    "塩江",
+    "鶴尾",
+    "木太",
+    "古高松",
+    "川島",
+    "円座",
+    "檀紙",
+]
+KINDS = {
+    "evacuation-space": "小学校",
+    "tsunami-building": "ビル",
+    "aed": "コミュニティセンター AED",
+    "clinic": "医院",
+    "toilet": "公衆便所",
+    "park": "公園",
+    "event": "まつり",
+    "pond": "池",
+    "weather": "観測所",
+    "gauge": "水位計",
+    "bus": "バス",
+}
 HISTORY = [("raised", "feed:jma", "津波警報を受信")]
 
 
@@ -123,9 +162,30 @@ class FakeCity:
 
     # --- console JSON
     async def city(self, request: Request) -> Response:
-        bundled = {"id": "bundled", "kind": "bundled", "name_ja": "内蔵の白地図", "name_en": "Bundled", "credit_ja": "国土数値情報（行政区域データ）国土交通省", "credit_en": "MLIT National Land Numerical Information (administrative areas)"}
+        bundled = {
+            "id": "bundled",
+            "kind": "bundled",
+            "name_ja": "内蔵の白地図",
+            "name_en": "Bundled",
+            "credit_ja": "国土数値情報（行政区域データ）国土交通省",
+            "credit_en": "MLIT National Land Numerical Information (administrative areas)",
+        }
         me = {"name": "試用 (trial operator)", "principal": "dev:trial", "roles": ["reader", "writer", "operator", "admin"]}
-        return JSONResponse({"profile": "takamatsu", "name_ja": "高松市", "name_en": "Takamatsu", "code": "372013", "center": CITY_CENTRE, "zoom": 11.3, "dev": True, "version": "0.1.0", "me": me, "csrf": "token-1", "basemaps": [bundled, *self.basemaps]})
+        return JSONResponse(
+            {
+                "profile": "takamatsu",
+                "name_ja": "高松市",
+                "name_en": "Takamatsu",
+                "code": "372013",
+                "center": CITY_CENTRE,
+                "zoom": 11.3,
+                "dev": True,
+                "version": "0.1.0",
+                "me": me,
+                "csrf": "token-1",
+                "basemaps": [bundled, *self.basemaps],
+            }
+        )
 
     async def layer_list(self, request: Request) -> Response:
         rows = [
@@ -141,9 +201,34 @@ class FakeCity:
         return JSONResponse({"type": "FeatureCollection", "features": list(rows.values())}, media_type="application/geo+json")
 
     async def areas(self, request: Request) -> Response:
-        ring = [[133.95, 34.40], [134.02, 34.355], [134.09, 34.365], [134.17, 34.345], [134.2, 34.42], [134.05, 34.45], [133.95, 34.40]]
+        ring = [
+            [133.95, 34.40],
+            [134.02, 34.355],
+            [134.09, 34.365],
+            [134.17, 34.345],
+            [134.2, 34.42],
+            [134.05, 34.45],
+            [133.95, 34.40],
+        ]
         rows = [row for row in self.alarms.values() if row["active"] and row["kind"] == "tsunami"]
-        return JSONResponse({"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"alarm_id": row["id"], "severity": row["severity"], "headline": row["headline_ja"], "status": row["status"]}} for row in rows]})
+        return JSONResponse(
+            {
+                "type": "FeatureCollection",
+                "features": [
+                    {
+                        "type": "Feature",
+                        "geometry": {"type": "Polygon", "coordinates": [ring]},
+                        "properties": {
+                            "alarm_id": row["id"],
+                            "severity": row["severity"],
+                            "headline": row["headline_ja"],
+                            "status": row["status"],
+                        },
+                    }
+                    for row in rows
+                ],
+            }
+        )
 
     async def search(self, request: Request) -> Response:
         words = request.query_params.get("q", "")
@@ -176,9 +261,16 @@ class FakeCity:
     async def alarm_list(self, request: Request) -> Response:
         state, entity = request.query_params.get("state", "active"), request.query_params.get("entity")
         rows = [row for row in self.alarms.values() if entity is None or row["entity_id"] == entity]
-        chosen = {"active": lambda r: not r["closed"] and not r["acknowledged"], "acknowledged": lambda r: not r["closed"] and r["acknowledged"], "history": lambda r: r["closed"], "all": lambda r: True}[state]
+        chosen = {
+            "active": lambda r: not r["closed"] and not r["acknowledged"],
+            "acknowledged": lambda r: not r["closed"] and r["acknowledged"],
+            "history": lambda r: r["closed"],
+            "all": lambda r: True,
+        }[state]
         rows = [row for row in rows if chosen(row)]
-        counts = {name: sum(row["severity"] == name for row in rows) for name in ("critical", "major", "minor", "warning", "info")}
+        counts = {
+            name: sum(row["severity"] == name for row in rows) for name in ("critical", "major", "minor", "warning", "info")
+        }
         return JSONResponse({"alarms": rows, "counts": counts})
 
     async def alarm_one(self, request: Request) -> Response:
@@ -188,7 +280,16 @@ class FakeCity:
         history = [{"at": row["raised_at"], "by": "feed:jma", "what": "raised", "text": row["headline_ja"]}]
         if row["acknowledged"]:
             history.append({"at": row["acknowledged_at"], "by": row["acknowledged_by"], "what": "acknowledged", "text": ""})
-        deliveries = [{"subscriber": "https://bosai.example.jp/hook", "state": "delivered", "attempts": 1, "at": row["arrived_at"], "error": None}, {"subscriber": "https://mail.example.jp/", "state": "retrying", "attempts": 3, "at": now(1), "error": "503"}]
+        deliveries = [
+            {
+                "subscriber": "https://bosai.example.jp/hook",
+                "state": "delivered",
+                "attempts": 1,
+                "at": row["arrived_at"],
+                "error": None,
+            },
+            {"subscriber": "https://mail.example.jp/", "state": "retrying", "attempts": 3, "at": now(1), "error": "503"},
+        ]
         return JSONResponse({**row, "history": history, "deliveries": deliveries})
 
     async def alarm_act(self, request: Request) -> Response:
@@ -206,9 +307,23 @@ class FakeCity:
 
     def outcome(self, row: dict[str, Any], action: str, body: dict[str, Any]) -> dict[str, Any]:
         if action == "undo":
-            return self.before.get(row["id"], {**row, "acknowledged": False, "acknowledged_by": None, "actions": ["acknowledge", "assign", "comment", "shelve"]})
+            return self.before.get(
+                row["id"],
+                {
+                    **row,
+                    "acknowledged": False,
+                    "acknowledged_by": None,
+                    "actions": ["acknowledge", "assign", "comment", "shelve"],
+                },
+            )
         if action == "acknowledge":
-            return {"acknowledged": True, "acknowledged_by": "試用", "acknowledged_at": now(), "actions": ["undo", "assign", "comment"], "ledger": {**row["ledger"], "acknowledged": now()}}
+            return {
+                "acknowledged": True,
+                "acknowledged_by": "試用",
+                "acknowledged_at": now(),
+                "actions": ["undo", "assign", "comment"],
+                "ledger": {**row["ledger"], "acknowledged": now()},
+            }
         if action == "assign":
             return {"assigned_to": body.get("to")}
         if action == "shelve":
@@ -217,7 +332,21 @@ class FakeCity:
 
     # --- entities and types
     async def types(self, request: Request) -> Response:
-        return JSONResponse({"types": [{"type": r[4], "iri": f"https://example.org/{r[4]}", "count": len(self.layers[r[0]]), "name_ja": r[2], "name_en": r[3]} for r in LAYERS if not self.empty]})
+        return JSONResponse(
+            {
+                "types": [
+                    {
+                        "type": r[4],
+                        "iri": f"https://example.org/{r[4]}",
+                        "count": len(self.layers[r[0]]),
+                        "name_ja": r[2],
+                        "name_en": r[3],
+                    }
+                    for r in LAYERS
+                    if not self.empty
+                ]
+            }
+        )
 
     async def entities(self, request: Request) -> Response:
         kind, words, after = (request.query_params.get(key, "") for key in ("type", "q", "after"))
@@ -243,7 +372,12 @@ class FakeCity:
             "source": {"type": "Property", "value": "https://github.com/takamatsu-city/opendata"},
         }  # fmt: skip
         if properties["value"] is not None:
-            body["waterLevel"] = {"type": "Property", "value": properties["value"], "unitCode": "MTR", "observedAt": properties["observed_at"]}
+            body["waterLevel"] = {
+                "type": "Property",
+                "value": properties["value"],
+                "unitCode": "MTR",
+                "observedAt": properties["observed_at"],
+            }
         return JSONResponse(body, media_type="application/ld+json")
 
     async def temporal(self, request: Request) -> Response:
@@ -255,11 +389,25 @@ class FakeCity:
         level = 1.1
         for minutes in range(60 * 24, 0, -10):
             level = max(0.4, level + dice.uniform(-0.06, 0.065))
-            points.append({"type": "Property", "value": round(level, 2), "unitCode": "MTR", "observedAt": now(minutes), "instanceId": f"urn:i:{minutes}"})
+            points.append(
+                {
+                    "type": "Property",
+                    "value": round(level, 2),
+                    "unitCode": "MTR",
+                    "observedAt": now(minutes),
+                    "instanceId": f"urn:i:{minutes}",
+                }
+            )
         start = request.query_params.get("timeAt", "")
         kept = [point for point in points if str(point["observedAt"]) >= start]
         measured = found[1]["properties"]["value"] is not None
-        return JSONResponse({"id": request.path_params["id"], "type": found[1]["properties"]["type"], **({"waterLevel": kept} if measured else {})})
+        return JSONResponse(
+            {
+                "id": request.path_params["id"],
+                "type": found[1]["properties"]["type"],
+                **({"waterLevel": kept} if measured else {}),
+            }
+        )
 
     # --- imports
     async def import_start(self, request: Request) -> Response:
@@ -271,12 +419,17 @@ class FakeCity:
 
     def import_step(self, run: str) -> None:
         self.runs[run] += 50
-        self.push("import", {"run": run, "done": self.runs[run], "total": 100, "phase": "storing" if self.runs[run] < 100 else "finished"})
+        self.push(
+            "import",
+            {"run": run, "done": self.runs[run], "total": 100, "phase": "storing" if self.runs[run] < 100 else "finished"},
+        )
         if self.runs[run] < 100:
             asyncio.get_running_loop().call_later(0.3, self.import_step, run)
 
     async def import_list(self, request: Request) -> Response:
-        return JSONResponse({"imports": [{"run": run, "state": "done", "started_at": now(3), "names": ["避難所.xlsx"]} for run in self.runs]})
+        return JSONResponse(
+            {"imports": [{"run": run, "state": "done", "started_at": now(3), "names": ["避難所.xlsx"]} for run in self.runs]}
+        )
 
     async def import_one(self, request: Request) -> Response:
         run = request.path_params["run"]
@@ -289,20 +442,72 @@ class FakeCity:
             {"code": "row.year.missing", "severity": "warning", "file": "避難所.xlsx", "sheet": "Sheet1", "row": 23, "column": "更新日", "value": "3月1日", "proposal": None, "text_ja": "年がありません。", "text_en": "The year is missing."},
             {"code": "row.name.blank", "severity": "info", "file": "避難所.xlsx", "sheet": "Sheet1", "row": 41, "column": "名称", "value": " 栗林小学校", "proposal": "栗林小学校", "text_ja": "名称の前に空白があります。", "text_en": "The name starts with a blank."},
         ]  # fmt: skip
-        columns = [{"heading": "No.", "use": "row_number", "attribute": ""}, {"heading": "名称", "use": "item", "attribute": "name"}, {"heading": "緯度", "use": "item", "attribute": "latitude"}, {"heading": "経度", "use": "item", "attribute": "longitude"}, {"heading": "地域の目印", "use": "extra", "attribute": "chiikiNoMejirushi"}]
-        mapping = {"machinamiMapping": 1, "fingerprint": "abc123", "publication": "evacuation_space", "model": "evacuation-space", "key": ["name", "address"], "columns": columns}
-        row = {"name": "避難所.xlsx", "sheet": "Sheet1", "model": "EvacuationSpace", "model_ja": "避難所", "rows": 195, "model_en": "Shelters", "merged": 0, "created": 190, "updated": 3, "unchanged": 0, "withdrawn": 0, "rejected": 2, "mapping": mapping}
-        return JSONResponse({"run": run, "state": state, "by": "試用", "started_at": now(1), "files": [row] if done else [], "findings_count": {"error": 1, "warning": 1, "info": 1} if done else {"error": 0, "warning": 0, "info": 0}, "findings": findings if done else [], "problem": None})
+        columns = [
+            {"heading": "No.", "use": "row_number", "attribute": ""},
+            {"heading": "名称", "use": "item", "attribute": "name"},
+            {"heading": "緯度", "use": "item", "attribute": "latitude"},
+            {"heading": "経度", "use": "item", "attribute": "longitude"},
+            {"heading": "地域の目印", "use": "extra", "attribute": "chiikiNoMejirushi"},
+        ]
+        mapping = {
+            "machinamiMapping": 1,
+            "fingerprint": "abc123",
+            "publication": "evacuation_space",
+            "model": "evacuation-space",
+            "key": ["name", "address"],
+            "columns": columns,
+        }
+        row = {
+            "name": "避難所.xlsx",
+            "sheet": "Sheet1",
+            "model": "EvacuationSpace",
+            "model_ja": "避難所",
+            "rows": 195,
+            "model_en": "Shelters",
+            "merged": 0,
+            "created": 190,
+            "updated": 3,
+            "unchanged": 0,
+            "withdrawn": 0,
+            "rejected": 2,
+            "mapping": mapping,
+        }
+        return JSONResponse(
+            {
+                "run": run,
+                "state": state,
+                "by": "試用",
+                "started_at": now(1),
+                "files": [row] if done else [],
+                "findings_count": {"error": 1, "warning": 1, "info": 1} if done else {"error": 0, "warning": 0, "info": 0},
+                "findings": findings if done else [],
+                "problem": None,
+            }
+        )
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"models": [{"id": "evacuation-space", "type": "EvacuationSpace", "name_ja": "避難所", "name_en": "Shelters", "subject": "place"}]})
+        return JSONResponse(
+            {
+                "models": [
+                    {
+                        "id": "evacuation-space",
+                        "type": "EvacuationSpace",
+                        "name_ja": "避難所",
+                        "name_en": "Shelters",
+                        "subject": "place",
+                    }
+                ]
+            }
+        )
 
     async def accept(self, request: Request) -> Response:
         return JSONResponse({"ok": True})
 
     async def login(self, request: Request) -> Response:
         body = await request.json()
-        return JSONResponse({"ok": True}) if body.get("password") == "correct horse" else self.problem(401, "security.login.wrong")
+        return (
+            JSONResponse({"ok": True}) if body.get("password") == "correct horse" else self.problem(401, "security.login.wrong")
+        )
 
     # --- handles for tests
     async def fake_value(self, request: Request) -> Response:
@@ -310,7 +515,11 @@ class FakeCity:
         found = self.find(body["id"])
         assert found is not None
         layer, feature = found
-        properties = {**feature["properties"], "value": body.get("value", feature["properties"]["value"]), "observed_at": body.get("observed_at", now())}
+        properties = {
+            **feature["properties"],
+            "value": body.get("value", feature["properties"]["value"]),
+            "observed_at": body.get("observed_at", now()),
+        }
         self.layers[layer][body["id"]] = {**feature, "properties": properties}
         self.push("entity", {"id": body["id"], "layers": [layer], "feature": self.layers[layer][body["id"]]})
         return JSONResponse({})
@@ -323,7 +532,16 @@ class FakeCity:
         return JSONResponse(row)
 
     def problem(self, status: int, code: str) -> Response:
-        body = {"type": "about:blank", "title": "Refused", "detail": f"Refused: {code}", "detail_ja": f"受け付けられません（{code}）。", "status": status, "code": code, "remedy": "Check what was asked.", "remedy_ja": "内容を確かめてください。"}
+        body = {
+            "type": "about:blank",
+            "title": "Refused",
+            "detail": f"Refused: {code}",
+            "detail_ja": f"受け付けられません（{code}）。",
+            "status": status,
+            "code": code,
+            "remedy": "Check what was asked.",
+            "remedy_ja": "内容を確かめてください。",
+        }
         return JSONResponse(body, status_code=status, media_type="application/problem+json")
 
     def app(self) -> Starlette:

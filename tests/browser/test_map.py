@@ -16,7 +16,9 @@ CLUSTERS = "window.__machinami.map.queryRenderedFeatures({layers: ['cluster']}).
 
 def count_of(visitor: Visitor, layer: str) -> int:
     visitor.until(IDLE)
-    found = visitor.page.evaluate(f"window.__machinami.map.getLayer('point-{layer}') ? window.__machinami.map.queryRenderedFeatures({{layers: ['point-{layer}']}}).length : 0")
+    found = visitor.page.evaluate(
+        f"window.__machinami.map.getLayer('point-{layer}') ? window.__machinami.map.queryRenderedFeatures({{layers: ['point-{layer}']}}).length : 0"
+    )
     return int(found)
 
 
@@ -78,7 +80,9 @@ def test_m2_live_update(visit: Callable[..., Visitor], served: Served) -> None:
     page.locator(f'[data-entity="{GAUGE}"]').wait_for()
     served.post("/fake/value", {"id": GAUGE, "value": 7.77})
     page.locator(".big-value b", has_text="7.77").wait_for(timeout=LIVE_MS)
-    visitor.until("() => window.__machinami.map.querySourceFeatures('moving').some(row => row.properties.value.startsWith('7.77'))")
+    visitor.until(
+        "() => window.__machinami.map.querySourceFeatures('moving').some(row => row.properties.value.startsWith('7.77'))"
+    )
     assert page.locator(".tag-stale").count() == 0
     served.post("/fake/value", {"id": GAUGE, "observed_at": now(30)})
     page.locator(".side .tag-stale").wait_for()
@@ -90,7 +94,10 @@ def test_m3_clusters_carry_alarm_state(visit: Callable[..., Visitor], served: Se
     visitor = visit()
     visitor.open("/?layers=park&at=34.28,134.05,10", "yes")
     assert all(row["worst"] == 0 for row in visitor.page.evaluate(CLUSTERS))
-    served.post("/fake/alarm", {"severity": "critical", "ja": "公園で火災", "en": "Fire in a park", "entity_id": "urn:ngsi-ld:Park:372013:0005"})
+    served.post(
+        "/fake/alarm",
+        {"severity": "critical", "ja": "公園で火災", "en": "Fire in a park", "entity_id": "urn:ngsi-ld:Park:372013:0005"},
+    )
     visitor.until(f"() => {CLUSTERS}.some(row => row.worst === 5 && row.alarms === 1)")
     label = visitor.page.evaluate("JSON.stringify(window.__machinami.map.getLayoutProperty('cluster-count', 'text-field'))")
     assert "point_count" in label
@@ -105,7 +112,11 @@ def test_m8_search_and_go(visit: Callable[..., Visitor], served: Served) -> None
     page.keyboard.type("屋島公園3")
     page.locator("#search-results [role=option]").first.wait_for()
     page.keyboard.press("Enter")
-    lon, lat = next(row["geometry"]["coordinates"] for row in served.city.layers["park"].values() if row["properties"]["name"] == "屋島公園3")
+    lon, lat = next(
+        row["geometry"]["coordinates"]
+        for row in served.city.layers["park"].values()
+        if row["properties"]["name"] == "屋島公園3"
+    )
     centre = page.evaluate("(() => { const c = window.__machinami.map.getCenter(); return [c.lng, c.lat]; })()")
     metres = math.hypot((centre[0] - lon) * 92_000, (centre[1] - lat) * 111_000)
     assert metres < 50
@@ -117,8 +128,18 @@ def test_m8_search_and_go(visit: Callable[..., Visitor], served: Served) -> None
     visitor.clean()
 
 
-def test_m11_basemap_falls_back_when_its_tiles_are_lost(visit: Callable[..., Visitor], serve: Callable[[FakeCity], Served]) -> None:
-    online = {"id": "gsi-std", "kind": "raster", "name_ja": "地理院タイル", "name_en": "GSI", "url": "http://127.0.0.1:9/{z}/{x}/{y}.png", "credit_ja": "国土地理院", "credit_en": "GSI"}
+def test_m11_basemap_falls_back_when_its_tiles_are_lost(
+    visit: Callable[..., Visitor], serve: Callable[[FakeCity], Served]
+) -> None:
+    online = {
+        "id": "gsi-std",
+        "kind": "raster",
+        "name_ja": "地理院タイル",
+        "name_en": "GSI",
+        "url": "http://127.0.0.1:9/{z}/{x}/{y}.png",
+        "credit_ja": "国土地理院",
+        "credit_en": "GSI",
+    }
     visitor = visit(at=serve(FakeCity(basemaps=[online])))
     visitor.allowed = ("ERR_UNSAFE_PORT", "ERR_CONNECTION_REFUSED")
     page = visitor.open("/", "yes")

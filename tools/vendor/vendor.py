@@ -34,8 +34,18 @@ SUFFIXES = {"uplot.mjs": b"\nexport default uPlot;\n"}
 
 # The one file here that is our own: it stands beside the fonts because style sheets can only point to their own group.
 FONT_CSS = """/* Used only on computers without a Japanese font: it stands last in --font. */
-@font-face{font-family:"Machinami Noto";src:url("noto-sans-jp-latin-400.woff2") format("woff2");unicode-range:U+0000-024F;font-display:swap}
-@font-face{font-family:"Machinami Noto";src:url("noto-sans-jp-japanese-400.woff2") format("woff2");unicode-range:U+2000-FFEF;font-display:swap}
+@font-face {
+  font-family: "Machinami Noto";
+  src: url("noto-sans-jp-latin-400.woff2") format("woff2");
+  unicode-range: U+0000-024F;
+  font-display: swap;
+}
+@font-face {
+  font-family: "Machinami Noto";
+  src: url("noto-sans-jp-japanese-400.woff2") format("woff2");
+  unicode-range: U+2000-FFEF;
+  font-display: swap;
+}
 """
 
 

@@ -233,6 +233,7 @@ class Core:
         """Remove all entities, alarms, subscriptions and runs (`DELETE /dev/state`)."""
         await self.store.empty()
         self.subscriptions.forget_all()
+        self.contexts.forget_all()
         for reader in self._readers:
             reader.restart()
         self.live.announce(ALL, "reset", {})
@@ -346,4 +347,3 @@ def dsn_arguments(dsn: str) -> dict[str, Any]:
         if query.get("port") or parts.port:
             found["port"] = int(query.get("port") or parts.port or 5432)
     return found
-

@@ -20,17 +20,77 @@ from machinami.standards.jma.errors import ROWS as JMA
 from machinami.standards.ngsi_ld.errors import ROWS as NGSI_LD
 
 GENERAL = {
-    "security.access.forbidden": ErrorText(Kind.FORBIDDEN, "{principal} has not the role {role}.", "{principal} には役割 {role} がありません。", "Ask an administrator for the role, or use another key.", "管理者に役割の付与を依頼するか、別のキーを使ってください。"),
-    "security.access.unauthenticated": ErrorText(Kind.UNAUTHENTICATED, "Nobody is logged in.", "ログインしていません。", "Log in, or send an API key in the header Authorization: Bearer.", "ログインするか、Authorization: Bearer ヘッダーで API キーを送ってください。"),
-    "cli.dev.loopback_only": ErrorText(Kind.BAD_REQUEST_DATA, "--dev has no login, so it listens on loopback only, not on {host}.", "--dev はログインなしのため、{host} では待ち受けません。", "Leave --host out, or use `machinami up` for a network.", "--host を省くか、ネットワークで使うときは machinami up を使ってください。"),
-    "cli.port.taken": ErrorText(Kind.UNAVAILABLE, "Port {port} on {host} can't be used: {reason}.", "{host} のポート {port} を使えません({reason})。", "Choose another with --port, or stop the program that uses it.", "--port で別の番号にするか、使っているプログラムを終了してください。"),
-    "cli.file.not_found": ErrorText(Kind.BAD_REQUEST_DATA, "There is no spreadsheet at {path}.", "{path} に表計算ファイルがありません。", "Check the path; xlsx, xls, ods and csv are read.", "パスを確かめてください。xlsx・xls・ods・csv を読めます。"),
-    "cli.import.no_town": ErrorText(Kind.BAD_REQUEST_DATA, "Which town's files are these?", "どのまちのファイルか分かりません。", "Give --city with the six-digit code or the name.", "--city に 6 桁の団体コードか名称を指定してください。"),
+    "security.access.forbidden": ErrorText(
+        Kind.FORBIDDEN,
+        "{principal} has not the role {role}.",
+        "{principal} には役割 {role} がありません。",
+        "Ask an administrator for the role, or use another key.",
+        "管理者に役割の付与を依頼するか、別のキーを使ってください。",
+    ),
+    "security.access.unauthenticated": ErrorText(
+        Kind.UNAUTHENTICATED,
+        "Nobody is logged in.",
+        "ログインしていません。",
+        "Log in, or send an API key in the header Authorization: Bearer.",
+        "ログインするか、Authorization: Bearer ヘッダーで API キーを送ってください。",
+    ),
+    "cli.dev.loopback_only": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "--dev has no login, so it listens on loopback only, not on {host}.",
+        "--dev はログインなしのため、{host} では待ち受けません。",
+        "Leave --host out, or use `machinami up` for a network.",
+        "--host を省くか、ネットワークで使うときは machinami up を使ってください。",
+    ),
+    "cli.port.taken": ErrorText(
+        Kind.UNAVAILABLE,
+        "Port {port} on {host} can't be used: {reason}.",
+        "{host} のポート {port} を使えません({reason})。",
+        "Choose another with --port, or stop the program that uses it.",
+        "--port で別の番号にするか、使っているプログラムを終了してください。",
+    ),
+    "cli.file.not_found": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "There is no spreadsheet at {path}.",
+        "{path} に表計算ファイルがありません。",
+        "Check the path; xlsx, xls, ods and csv are read.",
+        "パスを確かめてください。xlsx・xls・ods・csv を読めます。",
+    ),
+    "cli.import.no_town": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "Which town's files are these?",
+        "どのまちのファイルか分かりません。",
+        "Give --city with the six-digit code or the name.",
+        "--city に 6 桁の団体コードか名称を指定してください。",
+    ),
     "cli.server.refused": ErrorText(Kind.BAD_REQUEST_DATA, "{detail}", "{detail_ja}", "{remedy}", "{remedy_ja}"),
-    "import.run.does_not_exist": ErrorText(Kind.RESOURCE_NOT_FOUND, "There is no import run {run}.", "取り込み {run} はありません。", "See the list on the import page.", "取り込みページの一覧を確かめてください。"),
-    "import.run.interrupted": ErrorText(Kind.UNAVAILABLE, "The import was interrupted.", "取り込みが途中で中断されました。", "Import the same files again: what is stored already is not stored twice.", "同じファイルをもう一度取り込んでください。保存済みのものが重複することはありません。"),
-    "bootstrap.profile.not_found": ErrorText(Kind.BAD_REQUEST_DATA, "There is no city profile {profile}.", "都市プロファイル {profile} がありません。", "Known profiles: {known}.", "使えるプロファイル: {known}。"),
-    "bootstrap.profile.not_valid": ErrorText(Kind.BAD_REQUEST_DATA, "The city profile {profile} is not right: {reason}.", "都市プロファイル {profile} に誤りがあります: {reason}。", "Correct its city.toml.", "city.toml を直してください。"),
+    "import.run.does_not_exist": ErrorText(
+        Kind.RESOURCE_NOT_FOUND,
+        "There is no import run {run}.",
+        "取り込み {run} はありません。",
+        "See the list on the import page.",
+        "取り込みページの一覧を確かめてください。",
+    ),
+    "import.run.interrupted": ErrorText(
+        Kind.UNAVAILABLE,
+        "The import was interrupted.",
+        "取り込みが途中で中断されました。",
+        "Import the same files again: what is stored already is not stored twice.",
+        "同じファイルをもう一度取り込んでください。保存済みのものが重複することはありません。",
+    ),
+    "bootstrap.profile.not_found": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "There is no city profile {profile}.",
+        "都市プロファイル {profile} がありません。",
+        "Known profiles: {known}.",
+        "使えるプロファイル: {known}。",
+    ),
+    "bootstrap.profile.not_valid": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The city profile {profile} is not right: {reason}.",
+        "都市プロファイル {profile} に誤りがあります: {reason}。",
+        "Correct its city.toml.",
+        "city.toml を直してください。",
+    ),
 }
 
 

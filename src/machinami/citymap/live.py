@@ -36,11 +36,18 @@ class LiveFeed:
         self._next = 1
         self._clients_max = clients_max
         self._signals: set[asyncio.Event] = set()
+        self._closed = False
 
     @property
     def clients(self) -> int:
         """Open streams."""
         return len(self._signals)
+
+    def close(self) -> None:
+        """End all streams, so that the server need not wait for open pages; they come back by themselves."""
+        self._closed = True
+        for signal in self._signals:
+            signal.set()
 
     def announce(self, tenant: str, event: str, data: dict[str, Any]) -> None:
         """Add an event; open streams send it at once."""
@@ -72,7 +79,7 @@ class LiveFeed:
         try:
             position, first = self._position(last_id)
             yield first
-            while True:
+            while not self._closed:
                 for event in self._behind(position):
                     if event.tenant in (ALL, tenant):
                         yield self._encoded(event)

@@ -172,5 +172,3 @@ def _result(entity: Entity) -> dict[str, Any]:
 
 def _row(entity: Entity) -> dict[str, Any]:
     return {**_result(entity), "modified_at": entity.modified_at, "label": label_of(entity)}
-
-

@@ -88,6 +88,8 @@ class Plan:
         else:
             return self._all()
         rows = joined(" intersect ", chosen)
+        if len(chosen) == 1:  # one entity may have several rows in a range; unions and intersections fold them already
+            rows = Sql(f"select distinct sequence from ({rows.text}) n", rows.parameters)  # noqa: S608
         if self.type is None:
             return rows
         return Sql(

@@ -91,18 +91,32 @@ def row(alarm: Alarm, ledger: Ledger, now: datetime) -> dict[str, Any]:
 def notification_document(notification_id: str, alarm: Alarm, notice: Notice, at: datetime) -> dict[str, Any]:
     """The body of an alarm webhook: what happened and the alarm's row.
 
-    The texts carry the marks of drills, tests, replays and simulations, because a receiver may show nothing else.
+    The texts carry the marks of drills, tests, replays and simulations, and say what happened to the alarm, because a
+    receiver may show nothing else: the end of a warning must not read like the warning.
     """
     marks_ja, marks_en = marks(alarm)
+    said_ja, said_en = NOTICES[notice]
     return {
         "id": notification_id,
         "type": "AlarmNotification",
         "notice": notice.value,
         "notifiedAt": iso(at),
-        "text_ja": f"{marks_ja}{alarm.headline_ja}",
-        "text_en": f"{marks_en}{alarm.headline_en}",
+        "text_ja": f"{marks_ja}{said_ja}{alarm.headline_ja}",
+        "text_en": f"{marks_en}{said_en}{alarm.headline_en}",
         "alarm": row(alarm, Ledger(alarm.arrived_at), at),
     }
+
+
+NOTICES: Final[dict[Notice, tuple[str, str]]] = {
+    Notice.RAISED: ("", ""),
+    Notice.RAISED_AGAIN: ("【再発生】", "[Raised again] "),
+    Notice.WORSENED: ("【引き上げ】", "[Worsened] "),
+    Notice.EASED: ("【引き下げ】", "[Eased] "),
+    Notice.CLEARED: ("【解除】", "[Cleared] "),
+    Notice.ACKNOWLEDGED: ("【確認済み】", "[Acknowledged] "),
+    Notice.REOPENED: ("【確認取り消し】", "[Acknowledgement withdrawn] "),
+    Notice.CLOSED: ("【対応終了】", "[Closed] "),
+}
 
 
 def marks(alarm: Alarm) -> tuple[str, str]:

@@ -100,6 +100,12 @@ class Contexts:
         while len(self._documents) > self._cache_max:
             self._documents.popitem(last=False)
 
+    def forget_all(self) -> None:
+        """Drop what is cached after the store was emptied (development mode); the offline folder stays."""
+        self._resolved.clear()
+        self._documents.clear()
+        self._failed.clear()
+
     def _record(self, url: str, kind: str, body: Any) -> dict[str, Any]:
         return {"URL": url, "localId": url, "kind": kind, "createdAt": iso(self._clock.now()), "body": body}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from machinami.data.contexts.service import Contexts
 from machinami.data.delivery.model import Delivery
 from machinami.data.delivery.rules import endpoint_of
@@ -10,11 +13,14 @@ from machinami.data.subscriptions.ports import MatchStore
 from machinami.data.subscriptions.service import Standing, Subscriptions
 from machinami.kernel.change import Change, Cursor
 from machinami.kernel.clock import Clock, iso
+from machinami.kernel.errors import MachinamiError
 from machinami.kernel.ids import stable_urn
-from machinami.standards.ngsi_ld.contexts import CORE_CONTEXT_URL
+from machinami.standards.ngsi_ld.contexts import CORE_CONTEXT_URL, Context, core_context
 from machinami.standards.ngsi_ld.notifications import notification_message
 
 CONSUMER = "subscriptions"
+Sending = tuple[str, str, str]
+logger = logging.getLogger(__name__)
 
 
 class Matcher:
@@ -25,43 +31,56 @@ class Matcher:
         self._contexts = contexts
         self._matches = matches
         self._clock = clock
-        self._last_sent: dict[tuple[str, str], float] = {}
+        self._last_sent: dict[Sending, float] = {}
         self.matched = 0
 
     async def handle(self, old: Cursor, changes: list[Change]) -> None:
         """Queue what the changes cause and move the cursor, in one transaction."""
-        rows = [row for change in changes for row in await self._deliveries(change)]
+        sent = dict(self._last_sent)
+        rows = [row for change in changes for row in await self._deliveries(change, sent)]
         await self._matches.commit_matches(CONSUMER, old, changes[-1].cursor, rows)
+        self._last_sent = sent  # only now: a batch that failed is matched again and must not find itself throttled
         self.matched += len(rows)
 
-    async def _deliveries(self, change: Change) -> list[Delivery]:
+    async def _deliveries(self, change: Change, sent: dict[Sending, float]) -> list[Delivery]:
         now_text = iso(self._clock.now())
         return [
             await self._delivery(standing, change, now_text)
             for standing in self._subscriptions.standing(change)
-            if rules.fires(standing.subscription, change, now_text) and not self._throttled(standing)
+            if rules.fires(standing.subscription, change, now_text) and not self._throttled(standing, sent)
         ]
 
-    def _throttled(self, standing: Standing) -> bool:
+    def _throttled(self, standing: Standing, sent: dict[Sending, float]) -> bool:
         """Whether the minimum time since the last notification has not passed; on the monotonic clock (trust-N13)."""
         pause = standing.subscription.throttling_s
         if not pause:
             return False
-        key, now = (standing.tenant, standing.subscription.id), self._clock.monotonic()
-        last = self._last_sent.get(key)
+        key, now = (standing.tenant, standing.subscription.id, standing.created_at), self._clock.monotonic()
+        last = sent.get(key)
         if last is not None and now - last < pause:
             return True
-        self._last_sent[key] = now
+        sent[key] = now
         return False
+
+    async def _context(self, standing: Standing, local: Any) -> tuple[Context, Any]:
+        """The @context of a notification and its source.
+
+        One that can't be had any more must not hold up everybody's notifications: this one then speaks in full IRIs.
+        """
+        try:
+            return await self._contexts.resolve(standing.tenant, local), local or CORE_CONTEXT_URL
+        except MachinamiError as error:
+            logger.warning("notifying %s in full names: %s %s", standing.subscription.id, error.code, error.parameters)
+            return core_context(), CORE_CONTEXT_URL
 
     async def _delivery(self, standing: Standing, change: Change, now_text: str) -> Delivery:
         subscription = standing.subscription
         place = f"{change.cursor.transaction}.{change.cursor.position}"
         notification_id = stable_urn("Notification", standing.tenant, subscription.id, place)
         local = subscription.jsonld_context or standing.context_source
-        context = await self._contexts.resolve(standing.tenant, local)
+        context, source = await self._context(standing, local)
         body, headers = notification_message(
-            subscription, notification_id, rules.told(subscription, change), now_text, context, local or CORE_CONTEXT_URL
+            subscription, notification_id, rules.told(subscription, change), now_text, context, source
         )
         if standing.tenant != "default":
             headers["NGSILD-Tenant"] = standing.tenant

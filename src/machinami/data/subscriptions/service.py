@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from machinami.data.entities.expiry import is_past
 from machinami.data.matching.index import InterestIndex
 from machinami.data.subscriptions.ports import Figures, MatchStore, SubscriptionRecords, TargetGuard
 from machinami.kernel.access import require
@@ -93,9 +94,7 @@ class Subscriptions:
         states = await self._matches.states(caller.tenant, [subscription_id])
         return standing, states.get(subscription_id)
 
-    async def listing(
-        self, caller: Caller, limit: int, offset: int
-    ) -> tuple[list[tuple[Standing, Figures | None]], int]:
+    async def listing(self, caller: Caller, limit: int, offset: int) -> tuple[list[tuple[Standing, Figures | None]], int]:
         """5.8.4: a page in order of creation, with figures, and the total."""
         require(caller, Role.READER)
         records = await self._records.listing(caller.tenant, KIND, limit, offset)
@@ -109,8 +108,8 @@ class Subscriptions:
         require(caller, Role.WRITER)
         if not await self._records.remove(caller.tenant, KIND, subscription_id):
             raise Refusal("data.subscription.does_not_exist", id=subscription_id)
-        self._live.pop((caller.tenant, subscription_id), None)
-        self._index.remove((caller.tenant, subscription_id))
+        if self._live.pop((caller.tenant, subscription_id), None) is not None:
+            self._index.remove((caller.tenant, subscription_id))
         await self._matches.drop_lane(caller.tenant, subscription_id)
 
     def now_text(self) -> str:
@@ -133,7 +132,7 @@ class Subscriptions:
         return _standing(caller.tenant, record)
 
     def _check(self, subscription: Subscription) -> None:
-        if subscription.expires_at and subscription.expires_at <= iso(self._clock.now()):
+        if is_past(subscription.expires_at, self.now_text()):
             raise Refusal("data.subscription.expires_in_past", expires_at=subscription.expires_at)
         endpoint = subscription.notification.endpoint
         self._guard.check(endpoint.uri, endpoint.receiver_info)
@@ -154,6 +153,4 @@ def _record(standing: Standing) -> dict[str, Any]:
 
 
 def _standing(tenant: str, record: dict[str, Any]) -> Standing:
-    return Standing(
-        tenant, from_record(record["subscription"]), record["context"], record["createdAt"], record["modifiedAt"]
-    )
+    return Standing(tenant, from_record(record["subscription"]), record["context"], record["createdAt"], record["modifiedAt"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -92,9 +93,7 @@ async def _alone(options: Options, files: tuple[UploadedFile, ...], wanted: Want
         await core.close()
 
 
-async def _through_server(
-    data: Path, files: tuple[UploadedFile, ...], wanted: Wanted
-) -> tuple[dict[str, Any], bytes]:
+async def _through_server(data: Path, files: tuple[UploadedFile, ...], wanted: Wanted) -> tuple[dict[str, Any], bytes]:
     form = aiohttp.FormData()
     for one in files:
         form.add_field("file", one.data, filename=one.name)
@@ -114,8 +113,13 @@ async def _through_server(
 
 @asynccontextmanager
 async def _client(data: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(data / SOCKET_NAME))) as session:
-        yield session
+    descriptor = os.open(data, os.O_PATH | os.O_DIRECTORY)  # a socket's path may have 107 characters only
+    try:
+        connector = aiohttp.UnixConnector(f"/proc/self/fd/{descriptor}/{SOCKET_NAME}")
+        async with aiohttp.ClientSession(connector=connector) as session:
+            yield session
+    finally:
+        os.close(descriptor)
 
 
 async def _answer(client: aiohttp.ClientSession, method: str, path: str, form: Any = None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import uvicorn
 
 from machinami.bootstrap.core import Core
 from machinami.entrypoints.http.app import Application
+from machinami.entrypoints.http.asgi import wanted_tenant
 from machinami.kernel.caller import ALL_ROLES, DEFAULT_TENANT, Caller
 
 SOCKET_NAME: Final = "machinami.sock"
@@ -85,7 +86,8 @@ class Listeners:
         self._servers.append((server, task))
 
     async def close(self) -> None:
-        """Stop listening; streams are cut after a few seconds."""
+        """Stop listening; live streams end, requests under way get a few seconds."""
+        self._core.live.close()
         for server, _ in self._servers:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
@@ -102,7 +104,7 @@ def local_authenticator() -> Any:
         name = str(os.getuid())
 
     async def authenticate(headers: Mapping[str, str], method: str, client: str = "") -> Caller:
-        return Caller(headers.get("ngsild-tenant") or DEFAULT_TENANT, f"local:{name}", "administration", ALL_ROLES, name)
+        return Caller(wanted_tenant(headers) or DEFAULT_TENANT, f"local:{name}", "administration", ALL_ROLES, name)
 
     return authenticate
 

@@ -5,6 +5,7 @@ Written on the bare protocol because this is the hot path (ADR 0006); pages and 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, Protocol
@@ -30,6 +31,7 @@ UNPACK_RATIO_MAX: Final = 100
 ANONYMOUS: Final = Caller(DEFAULT_TENANT, "anonymous", "", frozenset(), "")
 QUERY_FIELDS_MAX: Final = 100
 TENANT_HEADER: Final = "ngsild-tenant"
+_TENANT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Authenticator(Protocol):
@@ -62,7 +64,7 @@ class Server:
             return
         raw_path = scope.get("raw_path", b"").decode("latin-1").partition("?")[0]
         for routes in self._routes:
-            if raw_path.startswith(routes.prefix) and (scope["method"], raw_path) not in self._to_pages:
+            if routes.covers(raw_path) and (scope["method"], raw_path) not in self._to_pages:
                 await self._api(routes, raw_path, scope, receive, send)
                 return
         await self._pages(scope, receive, send)
@@ -88,6 +90,8 @@ class Server:
         self, routes: Routes, method: str, raw_path: str, headers: dict[str, str], scope: Scope, receive: Receive
     ) -> Answer:
         handler, segments = routes.find(method, raw_path)
+        if "%00" in raw_path or b"%00" in scope["query_string"]:
+            raise Refusal("http.address.forbidden_character")
         client = scope.get("client")
         if routes.open_to_all:
             caller = ANONYMOUS
@@ -138,7 +142,17 @@ def _unpacked(body: bytes, bytes_max: int) -> bytes:
         raise Refusal("http.body.encoding", given="broken gzip") from error
     if len(content) > bytes_max or stream.unconsumed_tail:
         raise Refusal("http.body.too_large", most=str(bytes_max))
+    if not stream.eof or stream.unused_data:
+        raise Refusal("http.body.encoding", given="broken gzip")
     return content
+
+
+def wanted_tenant(headers: Mapping[str, str]) -> str:
+    """The tenant that a request names, empty if it names none; Refusal `http.tenant.not_valid`."""
+    tenant = headers.get(TENANT_HEADER, "")
+    if tenant and not _TENANT.fullmatch(tenant):
+        raise Refusal("http.tenant.not_valid")
+    return tenant
 
 
 async def respond(answer: Answer, method: str, send: Send) -> None:

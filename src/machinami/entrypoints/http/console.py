@@ -173,9 +173,7 @@ class ConsoleHandlers:
     async def login(self, call: Call) -> Answer:
         """POST /auth/login {name, password}; open to all."""
         body = self._object(call)
-        return self._welcome(
-            call, await self._core.identity.login(str(body.get("name", "")), str(body.get("password", "")))
-        )
+        return self._welcome(call, await self._core.identity.login(str(body.get("name", "")), str(body.get("password", ""))))
 
     async def setup(self, call: Call) -> Answer:
         """POST /auth/setup {code, name, display_name, password}; open to all until the first administrator is made."""
@@ -245,4 +243,3 @@ def console_routes(core: Core) -> list[Routes]:
         Routes("/auth/setup", {"/": {"POST": do.setup}}, open_to_all=True),
         Routes("/auth/", {"/keys": {"GET": do.keys}, "/logout": {"POST": do.logout}}),
     ]
-

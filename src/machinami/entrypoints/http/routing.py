@@ -26,6 +26,11 @@ class Routes:
             parts = tuple(pattern.strip("/").split("/")) if pattern.strip("/") else ()
             self._by_length.setdefault(len(parts), []).append((parts, handlers))
 
+    def covers(self, raw_path: str) -> bool:
+        """Whether a path lies at or below the prefix; `/alarmsx` does not lie below `/alarms`."""
+        root = self.prefix.rstrip("/")
+        return raw_path.startswith(root) and raw_path[len(root) : len(root) + 1] in ("", "/")
+
     def find(self, method: str, raw_path: str) -> tuple[Handler, tuple[str, ...]]:
         """The handler and what stood for each `*`; Refusal `http.path.unknown` or `http.method.not_allowed`."""
         rest = raw_path[len(self.prefix) :].strip("/")

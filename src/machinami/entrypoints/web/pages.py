@@ -153,7 +153,9 @@ def language_of(request: Request) -> str:
     return LANGUAGES[0]
 
 
-def render_page(request: Request, name: str, *, online_hosts: Sequence[str] = (), status: int = 200, **context: Any) -> Response:
+def render_page(
+    request: Request, name: str, *, online_hosts: Sequence[str] = (), status: int = 200, **context: Any
+) -> Response:
     """The shell of page `name` (one of `PAGES`); `context` goes to the page's script as start data (JSON)."""
     page, files, language = BY_NAME[name], static_files(), language_of(request)
     theme = request.cookies.get(THEME_COOKIE)
@@ -165,15 +167,19 @@ def render_page(request: Request, name: str, *, online_hosts: Sequence[str] = ()
         "base": {part: files.url(f"base/{part}.json") for part in ("land", "lines", "labels")},
         **context,
     }
-    html = _templates().get_template("page.html").render(
-        page=page,
-        language=language,
-        theme=theme if theme in THEMES else "",
-        texts=catalogue(language),
-        url=files.url,
-        modules=modules_of(page.module),
-        import_map=Markup(import_map()),  # noqa: S704 - our own constant, no visitor's text in it
-        start=start,
+    html = (
+        _templates()
+        .get_template("page.html")
+        .render(
+            page=page,
+            language=language,
+            theme=theme if theme in THEMES else "",
+            texts=catalogue(language),
+            url=files.url,
+            modules=modules_of(page.module),
+            import_map=Markup(import_map()),  # noqa: S704 - our own constant, no visitor's text in it
+            start=start,
+        )
     )
     headers = {
         "Content-Security-Policy": content_security_policy(online_hosts),

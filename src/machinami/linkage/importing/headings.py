@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from machinami.linkage.importing.model import Cell, DataModel, Item, Row, Table
@@ -163,24 +162,10 @@ def _combined(table: Table, index: int, depth: int) -> tuple[str, ...] | None:
         return None
     if any(not isinstance(cell, str) for row in rows for cell in row if text_of(cell)):
         return None
-    if not all(_spans(upper, lower) for upper, lower in pairwise(rows)):
-        return None
     width = max(len(row) for row in rows)
     filled = [_filled(table, index + offset, width, rows[offset], rows[offset + 1 :]) for offset in range(depth)]
     columns = zip(*filled, strict=True)
     return tuple(ROW_JOINT.join(dict.fromkeys(part for part in parts if part)) for parts in columns)
-
-
-def _spans(upper: Row, lower: Row) -> bool:
-    """Whether a row stands over another as groups over parts: a text reaches over several columns of the lower row."""
-    above = [text_of(cell) for cell in upper]
-    below = [text_of(cell) for cell in lower]
-    for column in range(1, len(below)):
-        text = above[column] if column < len(above) else ""
-        left = above[column - 1] if column - 1 < len(above) else ""
-        if below[column] and (not text or text == left):
-            return True
-    return False
 
 
 def _filled(table: Table, index: int, width: int, row: Row, below: Sequence[Row]) -> list[str]:

@@ -133,9 +133,7 @@ class Imports:
         mapping = SheetMapping.from_json(document)
         if mapping.model not in {model.id for model in self._models}:
             raise Refusal("import.model.unknown", model=mapping.model, known=", ".join(one.id for one in self._models))
-        await self._records.put(
-            caller.tenant, MAPPING, f"{mapping.fingerprint}:{mapping.publication}", mapping.to_document()
-        )
+        await self._records.put(caller.tenant, MAPPING, f"{mapping.fingerprint}:{mapping.publication}", mapping.to_document())
         return mapping
 
     def models(self) -> list[dict[str, Any]]:
@@ -256,9 +254,7 @@ class _Teller:
         self._loop.call_soon_threadsafe(self._tell, phase, done, total)
 
     def _tell(self, phase: str, done: int, total: int) -> None:
-        self._announcer.announce(
-            self._tenant, "import", {"run": self._run, "phase": phase, "done": done, "total": total}
-        )
+        self._announcer.announce(self._tenant, "import", {"run": self._run, "phase": phase, "done": done, "total": total})
         if self._progress is not None:
             self._progress(phase, done, total)
 
@@ -320,5 +316,3 @@ def _kept(one: Finding) -> dict[str, Any]:
 
 def _finding_of(document: dict[str, Any]) -> Finding:
     return Finding(**{**document, "place": Place(**document["place"]), "severity": Severity(document["severity"])})
-
-

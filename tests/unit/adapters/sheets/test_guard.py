@@ -11,7 +11,8 @@ from machinami.kernel.errors import Refusal
 GIGABYTE = 1 << 30
 
 
-def test_read_tables_refuses_without_unpacking_when_zip_bomb_is_declared(bomb):
+def test_read_tables_refuses_without_unpacking_when_zip_bomb_is_declared(bomb, monkeypatch):
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("a member was opened"))
     data = bomb(GIGABYTE)
     assert len(data) < 2_000_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

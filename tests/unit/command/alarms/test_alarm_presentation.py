@@ -73,3 +73,12 @@ def test_error_texts_use_the_same_placeholders_in_both_languages():
     for code, text in ROWS.items():
         assert names(text.en) == names(text.ja), code
         assert names(text.remedy_en) == names(text.remedy_ja), code
+
+
+def test_notification_document_does_not_read_like_a_warning_when_the_alarm_cleared(message):
+    alarm = apply("default", None, message()).alarm
+    now = message(10).arrived_at
+    texts = {notice: notification_document("urn:x", alarm, notice, now) for notice in Notice}
+    assert "解除" in texts[Notice.CLEARED]["text_ja"]
+    assert "Cleared" in texts[Notice.CLEARED]["text_en"]
+    assert len({document["text_ja"] for document in texts.values()}) == len(Notice)

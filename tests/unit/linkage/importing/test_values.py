@@ -131,6 +131,10 @@ def test_read_value_drops_value_when_cell_is_a_spreadsheet_error():
     assert (reading.value, codes(reading)) == (None, ["import.value.cell_error"])
 
 
+def test_read_value_notes_lost_characters_when_the_file_was_made_badly():
+    assert codes(read_value(TEXT, "�橋公園")) == ["import.text.unreadable_character"]
+
+
 def test_read_value_keeps_line_breaks_when_inside():
     assert read_value(TEXT, "一行目\n二行目").value == "一行目\n二行目"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from machinami.data.entities import rules
@@ -15,7 +16,7 @@ from machinami.entrypoints.http.ngsi_ld.entities import EntityHandlers, update_r
 from machinami.entrypoints.http.ngsi_ld.negotiation import Body, Negotiator
 from machinami.entrypoints.http.problems import problem_document
 from machinami.kernel.errors import MachinamiError, Refusal
-from machinami.kernel.query import EntityQuery, Selector
+from machinami.kernel.query import EntityQuery
 from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.entities import check_entity_id, parse_entity, parse_fragment
@@ -81,7 +82,7 @@ class BatchHandlers:
     async def merge(self, call: Call) -> Answer:
         """POST /entityOperations/merge (6.31, 5.6.20)."""
         only(call, parameters.LOCAL | {"lang", "observedAt"})
-        options = MergeOptions(observed_at=call.query.get("observedAt"), lang=call.query.get("lang"))
+        options = MergeOptions(observed_at=parameters.observed_at(call), lang=call.query.get("lang"))
 
         def read(item: Any, context: Context) -> tuple[str, Decide]:
             entity_id = _id_of(item)
@@ -108,7 +109,7 @@ class BatchHandlers:
         values = parameters.query_body(body.document)
         base = parameters.entity_query(values, body.context, self._settings)
         query = EntityQuery(
-            selectors=self._selectors(body.document.get("entities"), body.context),
+            selectors=parameters.selectors(body.document.get("entities"), body.context, self._settings),
             attributes=base.attributes, condition=base.condition, geo=base.geo, scope=base.scope,
             dataset_ids=base.dataset_ids,
         )  # fmt: skip
@@ -116,21 +117,8 @@ class BatchHandlers:
             raise Refusal("http.query.no_filter")
         names = ("attrs", "pick", "omit", "lang", "datasetId")
         shown: dict[str, str] = {name: values[name] for name in names if name in values}
-        call.query = {**call.query, **shown}
-        return await self._queries.answer_page(call, query, body.context)
-
-    def _selectors(self, entities: Any, context: Context) -> tuple[Selector, ...]:
-        if entities is None:
-            return ()
-        if not isinstance(entities, list) or not all(isinstance(one, dict) for one in entities):
-            raise Refusal("http.query.not_valid", name="entities", value="…", wanted="an array of objects")
-        found = []
-        for one in entities:
-            types, ids = one.get("type"), one.get("id")
-            chosen = frozenset([ids] if isinstance(ids, str) else ids) if ids else None
-            selection = parameters.type_selection(types, context, self._settings) if types else None
-            found.append(Selector(selection, chosen, one.get("idPattern")))
-        return tuple(found)
+        widened = replace(call, query={**call.query, **shown})
+        return await self._queries.answer_page(widened, query, body.context, call.query)
 
     def _option(self, call: Call, allowed: tuple[str, ...]) -> str:
         option = call.query.get("options", "")
@@ -153,7 +141,7 @@ class BatchHandlers:
         rules_to_apply: list[tuple[str, Decide]] = []
         for document in documents:
             try:
-                context = await self._context(call, body, document)
+                context = await self._negotiator.item_context(call, body, document)
                 entity_id, rule = read(document, context)
             except MachinamiError as error:
                 ids.append(_label(document))
@@ -166,11 +154,6 @@ class BatchHandlers:
             results.append(None)
         applied = iter(await self._entities.apply_each(call.caller, rules_to_apply))
         return ids, [next(applied) if one is None else one for one in results], contexts
-
-    async def _context(self, call: Call, body: Body, document: Any) -> Context:
-        if isinstance(document, dict) and "@context" in document:
-            return await self._negotiator.item_context(call, body, document)
-        return body.context
 
 
 def _label(document: Any) -> str:

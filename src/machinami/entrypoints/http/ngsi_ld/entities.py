@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from machinami.data.entities import rules
 from machinami.data.entities.decisions import Decision, Effect, Outcome
 from machinami.data.entities.instances import MergeOptions
 from machinami.data.entities.service import Entities
-from machinami.entrypoints.http.messages import GEO_JSON, JSON, LD_JSON, Answer, Call, json_answer, only
+from machinami.entrypoints.http.messages import GEO_JSON, JSON, LD_JSON, Answer, Call, boolean, json_answer, only
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator, accepted
 from machinami.kernel.error_texts import describe
@@ -19,6 +20,7 @@ from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.entities import check_entity_id, parse_attribute, parse_entity, parse_fragment
 from machinami.standards.ngsi_ld.render import (
+    Format,
     render_entity,
     render_feature_collection,
     render_geojson_feature,
@@ -42,7 +44,7 @@ class EntityHandlers:
         body = await self._negotiator.body(call)
         entity = parse_entity(body.document, body.context)
         await self._entities.apply(call.caller, entity.id, rules.create(entity))
-        return Answer(201, headers={"location": f"{PREFIX}/entities/{entity.id}"})
+        return Answer(201, headers={"location": location(f"{PREFIX}/entities", entity.id)})
 
     async def find(self, call: Call) -> Answer:
         """GET /entities (6.4.3.2, 5.7.2)."""
@@ -53,13 +55,19 @@ class EntityHandlers:
             raise Refusal("http.query.no_filter")
         return await self.answer_page(call, query, context)
 
-    async def answer_page(self, call: Call, query: EntityQuery, context: Context) -> Answer:
-        """Run a query and write its page in the representation that the call asks for."""
+    async def answer_page(
+        self, call: Call, query: EntityQuery, context: Context, address: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Run a query and write its page in the representation that the call asks for.
+
+        `address` holds the parameters that links to other pages repeat, if not all of the call's.
+        """
         media_type = accepted(call, MEDIA_TYPES)
         wanted = parameters.representation(call, context)
         page = parameters.page(call, self._settings)
         result = await self._entities.find(call.caller, query, page)
-        headers = _page_headers(call, page, result.more, result.total)
+        repeated = call.query if address is None else address
+        headers = _page_headers(call.path, repeated, page, result.more, result.total)
         if media_type == GEO_JSON:
             shape = parameters.geometry_property(call, context)
             collection = render_feature_collection(result.entities, context, wanted, shape)
@@ -89,7 +97,7 @@ class EntityHandlers:
         simplified = _is_simplified(call)
         fragment = parse_fragment(body.document, body.context, nulls=True, partial=True, simplified=simplified)
         entity_id = self._id(call, fragment.id)
-        options = MergeOptions(observed_at=call.query.get("observedAt"), lang=call.query.get("lang"))
+        options = MergeOptions(observed_at=parameters.observed_at(call), lang=call.query.get("lang"))
         rule = rules.merge(entity_id, fragment, options, self._where(call, body.context))
         return self._no_content(await self._entities.apply(call.caller, entity_id, rule), body.context)
 
@@ -138,7 +146,7 @@ class EntityHandlers:
         body = await self._negotiator.body(call, PATCH_TYPES)
         name, instances = parse_attribute(call.segments[1], body.document, body.context, nulls=True, partial=True)
         entity_id = self._id(call)
-        observed = call.query.get("observedAt")
+        observed = parameters.observed_at(call)
         given = [{"observedAt": observed, **one} for one in instances] if observed else instances
         rule = rules.partial_update(entity_id, name, given, self._where(call, body.context))
         return self._no_content(await self._entities.apply(call.caller, entity_id, rule), body.context)
@@ -159,7 +167,7 @@ class EntityHandlers:
         entity_id = self._id(call)
         rule = rules.delete_attribute(
             entity_id, context.expanded[call.segments[1]], call.query.get("datasetId"),
-            call.query.get("deleteAll") == "true", self._where(call, context),
+            boolean(call, "deleteAll"), self._where(call, context),
         )  # fmt: skip
         return self._no_content(await self._entities.apply(call.caller, entity_id, rule), context)
 
@@ -197,13 +205,18 @@ def created(decision: Decision) -> bool:
     return decision.outcome.effect is Effect.CREATED
 
 
-def _page_headers(call: Call, page: Page, more: bool, total: int | None) -> dict[str, str]:
+def location(address: str, name: str) -> str:
+    """The address of a new resource; an id that is a URL is encoded into one path segment."""
+    return f"{address}/{quote(name, safe=':@!$&*,;=~')}"
+
+
+def _page_headers(path: str, query: Mapping[str, str], page: Page, more: bool, total: int | None) -> dict[str, str]:
     headers = {}
     if total is not None:
         headers["ngsild-results-count"] = str(total)
     links = []
-    others = urlencode([(name, value) for name, value in call.query.items() if name not in ("offset", "limit")])
-    start = f"{call.path}?{others}&" if others else f"{call.path}?"
+    others = urlencode([(name, value) for name, value in query.items() if name not in ("offset", "limit")])
+    start = f"{path}?{others}&" if others else f"{path}?"
     if page.offset and page.limit:
         links.append(f'<{start}limit={page.limit}&offset={max(0, page.offset - page.limit)}>; rel="prev"')
     if more and page.limit:
@@ -214,7 +227,11 @@ def _page_headers(call: Call, page: Page, more: bool, total: int | None) -> dict
 
 
 def _is_simplified(call: Call) -> bool:
-    return call.query.get("format") in ("simplified", "keyValues") or _option(call, "keyValues", "simplified")
+    """Whether a fragment comes in the simplified form; normalized and concise need no telling."""
+    chosen = call.query.get("format", "normalized")
+    if chosen not in parameters.FORMATS:
+        raise Refusal("http.query.not_valid", name="format", value=chosen[:50], wanted=", ".join(parameters.FORMATS))
+    return parameters.FORMATS[chosen] is Format.SIMPLIFIED or _option(call, "keyValues", "simplified")
 
 
 def _option(call: Call, *names: str) -> bool:
@@ -223,5 +240,3 @@ def _option(call: Call, *names: str) -> bool:
     if unknown:
         raise Refusal("http.query.not_valid", name="options", value=unknown[0][:50], wanted=", ".join(names))
     return bool(given)
-
-

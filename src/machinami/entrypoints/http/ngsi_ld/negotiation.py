@@ -57,10 +57,16 @@ class Negotiator:
         return Body(document, await self._contexts.resolve(call.caller.tenant, local))
 
     async def item_context(self, call: Call, body: Body, item: Any) -> Context:
-        """The @context of one member of a batch: its own in ld+json, else the request's."""
-        if call.media_type == LD_JSON and isinstance(item, dict) and "@context" in item:
-            return await self._contexts.resolve(call.caller.tenant, item["@context"])
-        return body.context
+        """The @context of one member of a batch: its own in ld+json, where it must have one, else the request's."""
+        if call.media_type != LD_JSON or not isinstance(item, dict):
+            return body.context
+        if "@context" not in item:
+            raise Refusal("http.context.missing")
+        return await self._contexts.resolve(call.caller.tenant, item["@context"])
+
+    async def check_context(self, call: Call, url: str) -> None:
+        """Make sure that a @context named inside a body can be had; Refusal `data.context.*`."""
+        await self._contexts.resolve(call.caller.tenant, url)
 
     async def link(self, call: Call) -> Context:
         """The @context of a request without a body."""

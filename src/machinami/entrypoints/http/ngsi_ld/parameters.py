@@ -11,6 +11,7 @@ from machinami.kernel.entity import LOCATION
 from machinami.kernel.errors import Refusal
 from machinami.kernel.query import EntityQuery, Page, Selector, TypeSelection
 from machinami.kernel.settings import Settings
+from machinami.standards.ngsi_ld.attributes import is_date_time
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.geo import parse_geo_query
 from machinami.standards.ngsi_ld.q import parse_q
@@ -24,13 +25,13 @@ SELECTION: Final = frozenset(
 REPRESENTATION: Final = frozenset("attrs pick omit lang datasetId geometryProperty format options".split())  # noqa: SIM905
 PAGING: Final = frozenset({"limit", "offset", "count"})
 LOCAL: Final = frozenset({"local"})
-_FORMATS: Final = {
+FORMATS: Final = {
     "normalized": Format.NORMALIZED,
     "concise": Format.CONCISE,
     "simplified": Format.SIMPLIFIED,
     "keyValues": Format.SIMPLIFIED,
 }
-_OPTIONS: Final = frozenset({"sysAttrs", *_FORMATS})
+_OPTIONS: Final = frozenset({"sysAttrs", *FORMATS})
 
 
 def entity_query(values: Mapping[str, Any], context: Context, settings: Settings) -> EntityQuery:
@@ -39,12 +40,10 @@ def entity_query(values: Mapping[str, Any], context: Context, settings: Settings
     ids = values.get("id")
     pattern = values.get("idPattern")
     selection = type_selection(types, context, settings) if types else None
-    if pattern is not None and len(pattern) > settings.integer("pattern_characters_max"):
-        raise Refusal("http.query.not_valid", name="idPattern", value="…", wanted="a shorter pattern")
-    selectors: tuple[Selector, ...] = ()
+    chosen: tuple[Selector, ...] = ()
     if selection is not None or ids or pattern:
-        chosen = frozenset(one.strip() for one in ids.split(",")) if ids else None
-        selectors = (Selector(selection, chosen, pattern),)
+        listed = frozenset(one.strip() for one in ids.split(",")) if ids else None
+        chosen = (Selector(selection, listed, _pattern(pattern, settings) if pattern else None),)
     geo = None
     if any(name in values for name in ("georel", "geometry", "coordinates")):
         missing = [name for name in ("georel", "geometry", "coordinates") if name not in values]
@@ -56,7 +55,7 @@ def entity_query(values: Mapping[str, Any], context: Context, settings: Settings
         )  # fmt: skip
     attrs = values.get("attrs")
     return EntityQuery(
-        selectors=selectors,
+        selectors=chosen,
         attributes=tuple(context.expanded[name.strip()] for name in attrs.split(",")) if attrs else (),
         condition=parse_q(
             values["q"], context,
@@ -101,12 +100,12 @@ def representation(call: Call, context: Context) -> Representation:
     if unknown:
         raise Refusal("http.query.not_valid", name="options", value=unknown[0][:50], wanted=", ".join(sorted(_OPTIONS)))
     for option in options:
-        chosen = _FORMATS.get(option, chosen)
+        chosen = FORMATS.get(option, chosen)
     wanted = call.query.get("format")
     if wanted is not None:
-        if wanted not in _FORMATS:
-            raise Refusal("http.query.not_valid", name="format", value=wanted[:50], wanted=", ".join(_FORMATS))
-        chosen = _FORMATS[wanted]
+        if wanted not in FORMATS:
+            raise Refusal("http.query.not_valid", name="format", value=wanted[:50], wanted=", ".join(FORMATS))
+        chosen = FORMATS[wanted]
     query = call.query
     if "pick" in query and ("omit" in query or "attrs" in query):
         raise Refusal("http.query.exclusive", one="pick", other="omit or attrs")
@@ -127,6 +126,14 @@ def geometry_property(call: Call, context: Context) -> str:
     return context.expanded[name] if name else LOCATION
 
 
+def observed_at(call: Call) -> str | None:
+    """The common `observedAt` of an update, checked here because the rules take it as it is."""
+    text = call.query.get("observedAt")
+    if text is not None and not is_date_time(text):
+        raise Refusal("ngsi_ld.entity.time_not_valid", member="observedAt", value=text[:50])
+    return text
+
+
 def query_body(document: Any) -> dict[str, Any]:
     """A Query document (5.2.23) in the words of URL parameters."""
     if not isinstance(document, dict) or document.get("type") != "Query":
@@ -135,16 +142,48 @@ def query_body(document: Any) -> dict[str, Any]:
     unknown = sorted(set(document) - known)
     if unknown:
         raise Refusal("http.body.unknown_member", member=unknown[0][:100])
-    values: dict[str, Any] = {name: document[name] for name in ("q", "scopeQ", "lang") if name in document}
+    values: dict[str, Any] = {name: _text(name, document[name]) for name in ("q", "scopeQ", "lang") if name in document}
     for name in ("attrs", "pick", "omit", "datasetId"):
         if name in document:
-            values[name] = ",".join(document[name]) if isinstance(document[name], list) else document[name]
+            listed = document[name] if isinstance(document[name], list) else [document[name]]
+            values[name] = ",".join(_text(name, one) for one in listed)
     geo = document.get("geoQ")
     if geo is not None:
         if not isinstance(geo, dict):
             raise Refusal("http.query.not_valid", name="geoQ", value=str(geo)[:50], wanted="an object")
-        values |= {name: geo[name] for name in ("georel", "geometry", "geoproperty") if name in geo}
+        values |= {name: _text(name, geo[name]) for name in ("georel", "geometry", "geoproperty") if name in geo}
         if "coordinates" in geo:
             coordinates = geo["coordinates"]
             values["coordinates"] = coordinates if isinstance(coordinates, str) else json.dumps(coordinates)
     return values
+
+
+def selectors(entities: Any, context: Context, settings: Settings) -> tuple[Selector, ...]:
+    """The EntitySelectors (5.2.33) of a Query document."""
+    if entities is None:
+        return ()
+    if not isinstance(entities, list) or not all(isinstance(one, dict) for one in entities):
+        raise Refusal("http.query.not_valid", name="entities", value="…", wanted="an array of objects")
+    found = []
+    for one in entities:
+        unknown = sorted(one.keys() - {"id", "type", "idPattern"})
+        if unknown:
+            raise Refusal("http.body.unknown_member", member=unknown[0][:100])
+        ids = one.get("id")
+        listed = [] if ids is None else ids if isinstance(ids, list) else [ids]
+        pattern = None if one.get("idPattern") is None else _pattern(_text("idPattern", one["idPattern"]), settings)
+        kind = None if one.get("type") is None else type_selection(_text("type", one["type"]), context, settings)
+        found.append(Selector(kind, frozenset(_text("id", each) for each in listed) or None, pattern))
+    return tuple(found)
+
+
+def _pattern(text: str, settings: Settings) -> str:
+    if len(text) > settings.integer("pattern_characters_max"):
+        raise Refusal("http.query.not_valid", name="idPattern", value="…", wanted="a shorter pattern")
+    return text
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise Refusal("http.query.not_valid", name=name, value=str(value)[:50], wanted="a text that is not empty")
+    return value

@@ -23,9 +23,7 @@ Handler = Callable[[Call], Awaitable[Answer]]
 ANY: Final = "*"
 
 
-def ngsi_ld_routes(
-    entities: Entities, contexts: Contexts, subscriptions: Subscriptions, settings: Settings
-) -> Routes:
+def ngsi_ld_routes(entities: Entities, contexts: Contexts, subscriptions: Subscriptions, settings: Settings) -> Routes:
     """All operations of the API, by path and method."""
     depth = settings.integer("json_depth_max")
     negotiator = Negotiator(contexts, depth)

@@ -10,10 +10,12 @@ from machinami.data.subscriptions.rules import status_of
 from machinami.data.subscriptions.service import Standing, Subscriptions
 from machinami.entrypoints.http.messages import Answer, Call, only
 from machinami.entrypoints.http.ngsi_ld import parameters
+from machinami.entrypoints.http.ngsi_ld.entities import location
 from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
 from machinami.kernel.clock import iso
 from machinami.kernel.errors import Refusal
 from machinami.kernel.settings import Settings
+from machinami.standards.ngsi_ld.attributes import is_uri
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.subscriptions import render_subscription
 
@@ -32,8 +34,9 @@ class SubscriptionHandlers:
         """POST /subscriptions (6.10.3.1, 5.8.1)."""
         only(call, parameters.LOCAL)
         body = await self._negotiator.body(call)
+        await self._check_context(call, body.document)
         subscription = await self._subscriptions.create(call.caller, body.document, body.context)
-        return Answer(201, headers={"location": f"{ADDRESS}/{subscription.id}"})
+        return Answer(201, headers={"location": location(ADDRESS, subscription.id)})
 
     async def listing(self, call: Call) -> Answer:
         """GET /subscriptions (6.10.3.2, 5.8.4)."""
@@ -59,6 +62,7 @@ class SubscriptionHandlers:
         """PATCH /subscriptions/{id} (6.11.3.2, 5.8.2)."""
         only(call, parameters.LOCAL)
         body = await self._negotiator.body(call, PATCH_TYPES)
+        await self._check_context(call, body.document)
         await self._subscriptions.update(call.caller, call.segments[0], body.document, body.context)
         return Answer(204)
 
@@ -67,6 +71,12 @@ class SubscriptionHandlers:
         only(call, parameters.LOCAL)
         await self._subscriptions.delete(call.caller, call.segments[0])
         return Answer(204)
+
+    async def _check_context(self, call: Call, document: Any) -> None:
+        """A @context for notifications that can't be had is refused now, not found out at the first change."""
+        url = document.get("jsonldContext") if isinstance(document, dict) else None
+        if isinstance(url, str) and is_uri(url):
+            await self._negotiator.check_context(call, url)
 
     def _document(self, call: Call, standing: Standing, figures: Figures | None, context: Context) -> dict[str, Any]:
         options = call.query.get("options", "")

@@ -60,9 +60,7 @@ class TemporalHandlers:
             return self._negotiator.answer(call, document, context)
         return self._partial(call, document, context, cut, temporal)
 
-    async def _instances(
-        self, call: Call, entity: Entity, name: str, temporal: TemporalQuery
-    ) -> tuple[list[Instance], bool]:
+    async def _instances(self, call: Call, entity: Entity, name: str, temporal: TemporalQuery) -> tuple[list[Instance], bool]:
         """Instances in order of time, and whether the page cut off some that were asked for."""
         page = self._settings.integer("history_page_instances")
         wanted = temporal.last_n
@@ -76,9 +74,7 @@ class TemporalHandlers:
         found = found[:limit]
         return (found[::-1] if wanted is not None else found), more
 
-    def _partial(
-        self, call: Call, document: Any, context: Context, cut: list[Instance], temporal: TemporalQuery
-    ) -> Answer:
+    def _partial(self, call: Call, document: Any, context: Context, cut: list[Instance], temporal: TemporalQuery) -> Answer:
         first, last = (_time(one, temporal.time_property) for one in (cut[0], cut[-1]))
         span = f"{last}-{first}" if temporal.last_n is not None else f"{first}-{last}"
         total = str(temporal.last_n) if temporal.last_n is not None else "*"

@@ -128,15 +128,16 @@ export class MnAlarms extends MnElement {
     if (!body) return;
     const rows = this.rows();
     const next = rows[rows.findIndex((known) => known.id === row.id) + 1];
+    if (action === "acknowledge" && next) this.select(next.id);
     try {
       await act(row.id, action, body);
     } catch (problem) {
+      this.select(row.id);
       toastProblem(problem);
       return;
     }
     if (action !== "acknowledge") return;
     this.offerUndo([row.id], t("alarms.acknowledged.one"));
-    if (next) this.select(next.id);
     this.focusSelected();
   }
 

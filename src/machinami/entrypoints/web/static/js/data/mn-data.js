@@ -110,7 +110,7 @@ export class MnData extends MnElement {
       ${this.rows === null ? waiting() : !this.rows.length ? empty("search", t("list.nothing"), t("list.nothing.text"), { label: t("list.nothing.action"), act: () => this.search("") }) : html`<div class="card table-scroll" tabindex="0" role="region" aria-label=${t("page.data")}><table class="table">
         <thead><tr><th scope="col">${t("list.head.name")}</th><th scope="col">ID</th><th scope="col" class="num">${t("entity.place")}</th><th scope="col">${t("entity.modified")}</th></tr></thead>
         <tbody>${repeat(this.rows, (row) => row.id, (row) => html`<tr><td><a href="/entities/${row.id}" lang="ja">${row.name || row.id}</a> ${row.label ? html`<span class="tag">${t(`mark.${row.label}`)}</span>` : ""}</td><td class="id">${row.id}</td>
-          <td class="num">${row.lat === null ? html`<span class="muted">${t("data.noplace")}</span>` : html`<a href="/?at=${row.lat},${row.lon},16&select=${encodeURIComponent(row.id)}" aria-label=${t("data.onmap", { name: row.name || row.id })}>${row.lat.toFixed(4)}, ${row.lon?.toFixed(4)}</a>`}</td><td class="num">${age(row.modified_at)}</td></tr>`)}</tbody></table></div>
+          <td class="num">${row.lat === null ? html`<span class="muted">${t("data.noplace")}</span>` : html`<a href="/?at=${row.lat},${row.lon},16&select=${encodeURIComponent(row.id)}">${row.lat.toFixed(4)}, ${row.lon?.toFixed(4)}</a>`}</td><td class="num">${age(row.modified_at)}</td></tr>`)}</tbody></table></div>
         ${this.next ? html`<p><button class="button" @click=${() => this.ask(this.next ?? "")}>${icon("down")}${t("data.more")}</button></p>` : ""}`}`;
   }
 

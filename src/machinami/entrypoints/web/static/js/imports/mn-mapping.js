@@ -11,11 +11,16 @@ import { toast, toastProblem } from "../shell/toasts.js";
 
 const USES = /** @type {const} */ (["item", "extra", "row_number", "ignore"]);
 
+let count = 0;
+
 export class MnMapping extends MnElement {
   static properties = { mapping: { attribute: false }, columns: { state: true } };
 
   constructor() {
     super();
+    count += 1;
+    /** Prefix of the ids by which fields are labelled. */
+    this.key = `mapping-${count}`;
     /** @type {Mapping | null} */
     this.mapping = null;
     /** @type {Column[]} */
@@ -46,15 +51,15 @@ export class MnMapping extends MnElement {
   row(column, index) {
     const heading = column.heading || t("mapping.noheading", { n: index + 1 });
     const named = column.use === "item" || column.use === "extra";
-    return html`<tr><th scope="row" lang="ja">${heading}</th>
-      <td><select aria-label=${t("mapping.use.of", { heading })} @change=${(/** @type {any} */ event) => this.change(index, { use: event.target.value })}>${USES.map((use) => html`<option value=${use} ?selected=${use === column.use}>${t(`mapping.use.${use}`)}</option>`)}</select></td>
-      <td><input aria-label=${t("mapping.attribute.of", { heading })} .value=${column.attribute} ?disabled=${!named} @input=${(/** @type {any} */ event) => this.change(index, { attribute: event.target.value.trim() })} /> <span class="muted">${named && attributeLabel(column.attribute) !== column.attribute ? attributeLabel(column.attribute) : ""}</span></td></tr>`;
+    return html`<tr><th scope="row" lang="ja" id="${this.key}-${index}">${heading}</th>
+      <td><select aria-labelledby="${this.key}-${index} ${this.key}-use" @change=${(/** @type {any} */ event) => this.change(index, { use: event.target.value })}>${USES.map((use) => html`<option value=${use} ?selected=${use === column.use}>${t(`mapping.use.${use}`)}</option>`)}</select></td>
+      <td><input aria-labelledby="${this.key}-${index} ${this.key}-attribute" .value=${column.attribute} ?disabled=${!named} @input=${(/** @type {any} */ event) => this.change(index, { attribute: event.target.value.trim() })} /> <span class="muted">${named && attributeLabel(column.attribute) !== column.attribute ? attributeLabel(column.attribute) : ""}</span></td></tr>`;
   }
 
   render() {
     return html`<details class="mapping"><summary>${t("mapping.title", { n: this.columns.length })}</summary>
       <p class="muted">${t("mapping.text")}</p>
-      <div class="table-scroll" tabindex="0" role="region" aria-label=${t("mapping.title", { n: this.columns.length })}><table class="table compact"><thead><tr><th scope="col">${t("mapping.heading")}</th><th scope="col">${t("mapping.use")}</th><th scope="col">${t("mapping.attribute")}</th></tr></thead>
+      <div class="table-scroll" tabindex="0" role="region" aria-label=${t("mapping.title", { n: this.columns.length })}><table class="table compact"><thead><tr><th scope="col">${t("mapping.heading")}</th><th scope="col" id="${this.key}-use">${t("mapping.use")}</th><th scope="col" id="${this.key}-attribute">${t("mapping.attribute")}</th></tr></thead>
         <tbody>${this.columns.map((column, index) => this.row(column, index))}</tbody></table></div>
       <p class="actions"><button class="button" @click=${() => this.save()}>${t("mapping.save")}</button></p></details>`;
   }

@@ -56,7 +56,7 @@ export class MnEntry extends MnElement {
   render() {
     const other = language() === "ja" ? "en" : "ja";
     return html`<div class="entry"><div class="card">
-      <p class="entry-brand"><img src="/favicon.ico" alt="" width="40" height="40" /><b>${t("product")}</b><button class="icon-button lang-switch" lang=${other} aria-label=${t("language.switch")} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本"}</button></p>
+      <p class="entry-brand"><img src="/favicon.ico" alt="" width="40" height="40" /><b>${t("product")}</b><button class="icon-button lang-switch" lang=${other} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本"}<span class="visually-hidden">: ${t("language.switch")}</span></button></p>
       <h1>${t(`page.${this.purpose}`)}</h1><p class="muted">${t(`entry.${this.purpose}.text`)}</p>
       <form @submit=${this.submit}>
         ${this.fields.map((field) => this.field(field))}

@@ -46,11 +46,10 @@ export class MnTopbar extends MnElement {
   bell() {
     const number = counts();
     const present = SEVERITIES.filter((name) => number[name]);
-    const words = present.map((name) => `${severityWord(name)} ${number[name]}`).join("、");
-    return html`<button class="bell" popovertarget="bell-panel" aria-label=${t("bell.label", { counts: words || t("bell.none") })}>
-        ${icon("operations")}
+    return html`<button class="bell" popovertarget="bell-panel">
+        ${icon("operations")}<span class="visually-hidden">${t("bell.label")}</span>
         ${present.length
-          ? present.map((name) => html`<span class="bell-count" data-severity=${name}>${mark(name)}<b>${number[name]}</b></span>`)
+          ? present.map((name) => html`<span class="bell-count" data-severity=${name}>${mark(name)}<span class="visually-hidden">${severityWord(name)}</span><b>${number[name]}</b></span>`)
           : html`<span class="bell-none">${t("bell.none")}</span>`}
       </button>
       <div id="bell-panel" class="popover bell-panel" popover>
@@ -84,7 +83,7 @@ export class MnTopbar extends MnElement {
       <button class="search-button" @click=${openSearch} aria-keyshortcuts="Control+K">${icon("search")}<span>${t("search.open")}</span><kbd>Ctrl K</kbd></button>
       <span class="stream stream-${streamState()}" role="status"><i></i><span>${t(`stream.${streamState()}`)}</span></span>
       ${this.bell()}
-      <button class="icon-button lang-switch" lang=${other} aria-label=${t("language.switch")} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本"}</button>
+      <button class="icon-button lang-switch" lang=${other} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本"}<span class="visually-hidden">: ${t("language.switch")}</span></button>
       <button class="icon-button" aria-label=${t(night ? "theme.day" : "theme.night")} title=${t(night ? "theme.day" : "theme.night")} @click=${() => switchTheme(night ? "day" : "night")}>${icon(night ? "sun" : "moon")}</button>
       ${this.person()}
     </header>`;

@@ -38,6 +38,7 @@ from machinami.command.alarms.ports import Ledger
 from machinami.command.alarms.presentation import row as alarm_row
 from machinami.command.alarms.service import CONSUMER as ALARMS_CONSUMER
 from machinami.command.alarms.service import Alarms
+from machinami.command.alarms.webhooks import AlarmWebhooks
 from machinami.data.contexts.service import Contexts
 from machinami.data.delivery.model import LaneLimits
 from machinami.data.delivery.worker import LaneWorker
@@ -45,7 +46,6 @@ from machinami.data.entities.service import Entities
 from machinami.data.subscriptions.matcher import CONSUMER as SUBSCRIPTIONS_CONSUMER
 from machinami.data.subscriptions.matcher import Matcher
 from machinami.data.subscriptions.service import Subscriptions
-from machinami.kernel.caller import DEFAULT_TENANT
 from machinami.kernel.change import Change, Cursor
 from machinami.kernel.change_reader import ChangeReader
 from machinami.kernel.clock import Clock, SystemClock
@@ -122,7 +122,7 @@ class Core:
         cursors = ConsumerCursors(pool)
         self.deliveries = PostgresDeliveries(pool, cursors)
         await self.deliveries.free_claims()
-        self._records = records = PostgresRecords(pool)
+        records = PostgresRecords(pool)
         networks = parse_networks(self.settings.text("egress_allow"))
         self._policy = policy = EgressPolicy(networks, loopback_allowed=self.options.dev)
         bundle = self.settings.text("ca_bundle")
@@ -156,6 +156,7 @@ class Core:
         self.alarms = Alarms(
             PostgresAlarms(pool, self.deliveries, self.clock, on_queued=self.worker.wake), self.clock, self.profile.rules
         )
+        self.webhooks = AlarmWebhooks(records, EndpointGuard(self._policy), self.deliveries)
         city = CityEntitiesOverData(self.entities)
         bounds = SheetBounds(
             file_bytes_max=settings.integer("import_file_bytes_max"),
@@ -241,11 +242,6 @@ class Core:
     def on_alarm(self, listener: Callable[[Alarm], None]) -> None:
         """Call `listener` with each alarm that changes."""
         self._alarm_listeners.append(listener)
-
-    async def add_alarm_webhook(self, key: str, name: str, url: str) -> None:
-        """Send notices of alarms to an address; the egress guard judges it now and at each send."""
-        EndpointGuard(self._policy).check(url, ())
-        await self._records.put(DEFAULT_TENANT, "alarm-webhook", key, {"id": key, "name": name, "url": url})
 
     def alarms_changed(self, tenant: str, alarms: Sequence[Alarm]) -> None:
         """Tell open pages about alarms that changed."""

@@ -55,12 +55,12 @@ GENERAL = {
         "Check the path; xlsx, xls, ods and csv are read.",
         "パスを確かめてください。xlsx・xls・ods・csv を読めます。",
     ),
-    "cli.import.no_town": ErrorText(
+    "import.town.missing": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "Which town's files are these?",
         "どのまちのファイルか分かりません。",
-        "Give --city with the six-digit code or the name.",
-        "--city に 6 桁の団体コードか名称を指定してください。",
+        "Give the town (--city, or the field city): the six-digit code or the name.",
+        "市区町村(--city、または項目 city)を 6 桁の団体コードか名称で指定してください。",
     ),
     "cli.server.refused": ErrorText(Kind.BAD_REQUEST_DATA, "{detail}", "{detail_ja}", "{remedy}", "{remedy_ja}"),
     "import.run.does_not_exist": ErrorText(
@@ -69,6 +69,13 @@ GENERAL = {
         "取り込み {run} はありません。",
         "See the list on the import page.",
         "取り込みページの一覧を確かめてください。",
+    ),
+    "import.run.failed": ErrorText(
+        Kind.INTERNAL_ERROR,
+        "The import {run} failed inside Machinami; it was logged.",
+        "取り込み {run} は Machinami の内部の問題で失敗しました(記録済み)。",
+        "Import the same files again; if it stays, send the log to whoever looks after this server.",
+        "同じファイルをもう一度取り込み、続くときはログを管理者に渡してください。",
     ),
     "import.run.interrupted": ErrorText(
         Kind.UNAVAILABLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class LiveFeed:
             else:
                 self.announce(change.tenant, "entity", {"id": change.entity.id, "layers": [], "feature": None})
 
-    async def stream(self, tenant: str, last_id: str, heartbeat_s: float) -> AsyncIterator[bytes]:
+    async def stream(self, tenant: str, last_id: str, heartbeat_s: float) -> AsyncGenerator[bytes, None]:
         """Server-sent events of a tenant from behind `last_id` on; a comment when nothing happened for a while."""
         if len(self._signals) >= self._clients_max:
             raise Unavailable("citymap.stream.too_many", most=str(self._clients_max))

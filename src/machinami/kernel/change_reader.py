@@ -67,7 +67,8 @@ class ChangeReader:
         changes = await self._read(cursor, BATCH)
         if changes:
             await self._handle(cursor, changes)
-            self._cursor = changes[-1].cursor
+            if self._cursor is cursor:
+                self._cursor = changes[-1].cursor
             self.handled += len(changes)
         if self._idle is not None:
             await self._idle()

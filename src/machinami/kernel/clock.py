@@ -48,10 +48,8 @@ class VirtualClock:
 
 def iso(instant: datetime) -> str:
     """An instant as NGSI-LD writes it: UTC, `Z`, a fraction only where it is not zero (CIM 009 4.6.3)."""
-    text = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    if instant.microsecond:
-        text += f".{instant.microsecond:06d}".rstrip("0")
-    return text + "Z"
+    text = instant.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if instant.microsecond else text) + "Z"
 
 
 def parse_instant(text: str) -> datetime:
@@ -59,4 +57,7 @@ def parse_instant(text: str) -> datetime:
     parsed = datetime.fromisoformat(text.replace(",", "."))
     if parsed.tzinfo is None:
         raise ValueError(f"no UTC offset in {text!r}")
-    return parsed.astimezone(UTC)
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} lies outside of the years 1 to 9999 in UTC") from error

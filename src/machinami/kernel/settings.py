@@ -6,6 +6,7 @@ the table, `settings.toml` in the data folder, environment variables `MACHINAMI_
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -211,16 +212,30 @@ def _converted(name: str, value: Value) -> Value:
     setting = BY_NAME.get(name)
     if setting is None:
         raise ValueError(f"unknown setting {name!r}; docs/settings.md lists them all")
+    converted = _read(value, type(setting.default))
+    if converted is None:
+        raise ValueError(f"setting {name} = {value!r} is not of the form of its default {setting.default!r}")
+    return converted
+
+
+def _read(value: object, kind: type[Value]) -> Value | None:
+    """The value as a `kind`, read from text if it came as text; None if it is none. Numbers are finite and not negative."""
+    if kind is bool:
+        return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
+    if kind is str:
+        return value if isinstance(value, str) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        if isinstance(setting.default, bool):
-            return value if isinstance(value, bool) else {"true": True, "false": False}[str(value).lower()]
-        if isinstance(setting.default, int):
-            return int(value)
-        if isinstance(setting.default, float):
-            return float(value)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"setting {name} = {value!r} is not of the form of its default {setting.default!r}") from error
-    return str(value)
+        number = float(value)
+        whole = int(value) if kind is int else 0
+    except (ValueError, OverflowError):
+        return None
+    if not 0 <= number < math.inf:
+        return None
+    if kind is float:
+        return number
+    return whole if whole == number else None
 
 
 def load(folder: Path | None, environment: Mapping[str, str], flags: Mapping[str, Value] | None = None) -> Settings:

@@ -8,7 +8,7 @@ comparison. Everything is then decided exactly on the documents.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -32,6 +32,11 @@ def path_key(name: str) -> int:
 def text_key(text: str) -> str:
     """The part of a text that is indexed; longer texts are told apart on the documents."""
     return text[:TEXT_CHARACTERS_MAX]
+
+
+def scope_key(levels: Iterable[str]) -> str:
+    """The indexed form of a scope's levels: as the matcher reads them, empty ones and a missing leading slash don't count."""
+    return text_key("/" + "/".join(level for level in levels if level))
 
 
 @dataclass(slots=True)
@@ -78,7 +83,7 @@ def rows_of(entity: Entity | None, names: frozenset[str] | None) -> IndexRows:
         if names is None or name in names:
             rows.add(name, instances)
     for scope in entity.scopes:
-        rows.texts.add((path_key(SCOPE), text_key(scope)))
+        rows.texts.add((path_key(SCOPE), scope_key(scope.split("/"))))
     return rows
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from machinami.adapters.postgres import cells
-from machinami.adapters.postgres.index_rows import OPAQUE, SCOPE, TEXT_CHARACTERS_MAX, path_key, text_key
+from machinami.adapters.postgres.index_rows import OPAQUE, SCOPE, path_key, scope_key, text_key
 from machinami.kernel.geometry import box_of
 from machinami.kernel.ids import shard_of
 from machinami.kernel.query import (
@@ -31,7 +32,8 @@ from machinami.kernel.query import (
 )
 
 PROBE_ROWS_MAX: Final = 10_000
-SYSTEM_NAMES: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt"})
+CORE: Final = "https://uri.etsi.org/ngsi-ld/"
+SYSTEM_NAMES: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 ORDERED: Final = {
     Comparison.EQUAL: "=",
     Comparison.GREATER: ">",
@@ -198,7 +200,7 @@ def _condition(tenant: str, condition: Condition) -> Sql | None:
     if isinstance(condition, Or):
         each = [_condition(tenant, part) for part in condition.items]
         return joined(" union ", (rows for rows in each if rows)) if all(each) else None
-    if condition.path.name in SYSTEM_NAMES:
+    if condition.path.name.removeprefix(CORE) in SYSTEM_NAMES:
         return None
     if isinstance(condition, Exists):
         return _attribute(tenant, condition.path.name)
@@ -260,11 +262,11 @@ def _scope(tenant: str, scope: ScopeQuery) -> Sql:
     path = path_key(SCOPE)
     parts = []
     for patterns in scope.any_of:
-        pattern = patterns[0]
-        wild = min((pattern.find(sign) for sign in "+#" if sign in pattern), default=-1)
-        if wild < 0 and len(pattern) <= TEXT_CHARACTERS_MAX:
-            parts.append(Sql(f"{rows} = ?", (tenant, path, pattern)))
+        levels = [level for level in patterns[0].split("/") if level]
+        fixed = list(takewhile(lambda level: level not in ("+", "#"), levels))
+        key = scope_key(fixed)
+        if fixed == levels:
+            parts.append(Sql(f"{rows} = ?", (tenant, path, key)))
         else:
-            prefix = (pattern[:wild].rstrip("/") if wild >= 0 else pattern)[:TEXT_CHARACTERS_MAX]
-            parts.append(Sql(f"{rows} >= ? and value <= ?", (tenant, path, prefix, prefix + chr(0x10FFFF))))
+            parts.append(Sql(f"{rows} >= ? and value <= ?", (tenant, path, key, key + chr(0x10FFFF))))
     return joined(" union ", parts)

@@ -113,6 +113,27 @@ ROWS: Final[dict[str, ErrorText]] = {
         "Correct the value.",
         "値を直してください。",
     ),
+    "command.webhook.name": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "A receiver needs a name of 1 to {most} printable characters without a slash.",
+        "受信先の名前は、斜線を含まない 1 から {most} 文字で付けてください。",
+        "Choose another name.",
+        "別の名前にしてください。",
+    ),
+    "command.webhook.too_many": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "There are {most} receivers already.",
+        "受信先はすでに {most} 件あります。",
+        "Remove one that is no longer used.",
+        "使っていない受信先を削除してください。",
+    ),
+    "command.webhook.does_not_exist": ErrorText(
+        Kind.RESOURCE_NOT_FOUND,
+        "There is no receiver {name}.",
+        "受信先 {name} はありません。",
+        "List them with machinami webhook list.",
+        "machinami webhook list で一覧を確かめてください。",
+    ),
     "command.rule.twice": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "{where}: another rule already has {member} {value}.",

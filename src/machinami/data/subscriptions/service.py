@@ -108,8 +108,8 @@ class Subscriptions:
         require(caller, Role.WRITER)
         if not await self._records.remove(caller.tenant, KIND, subscription_id):
             raise Refusal("data.subscription.does_not_exist", id=subscription_id)
-        if self._live.pop((caller.tenant, subscription_id), None) is not None:
-            self._index.remove((caller.tenant, subscription_id))
+        self._live.pop((caller.tenant, subscription_id), None)
+        self._index.remove((caller.tenant, subscription_id))
         await self._matches.drop_lane(caller.tenant, subscription_id)
 
     def now_text(self) -> str:

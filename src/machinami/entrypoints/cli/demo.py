@@ -18,6 +18,7 @@ from machinami.command.alarms.presentation import row as alarm_row
 from machinami.entrypoints.cli.listening import Listeners, stop_signal
 from machinami.entrypoints.cli.receiver import Receiver
 from machinami.entrypoints.cli.serving import bound
+from machinami.kernel.caller import development_caller
 
 JST = ZoneInfo("Asia/Tokyo")
 _MARKS = {"exercise": "【訓練】", "test": "【試験】", "replay": "【再生】", "simulation": "【模擬】"}
@@ -92,7 +93,7 @@ async def run_demo(options: Options, port: int, fresh: bool) -> int:
         _introduce(console, core, address)
         core.on_alarm(lambda alarm: narrator.alarm(alarm_row(alarm, Ledger(received=alarm.raised_at), core.clock.now())))
         await receiver.start(lambda headline: narrator.say(f"通知が届きました: {headline}", "a webhook received it", "magenta"))
-        await core.add_alarm_webhook("demo-receiver", "デモの受信先", receiver.address)
+        await core.webhooks.add(development_caller(), "デモの受信先", receiver.address)
         Demonstration(core, narrator).start()
         await asyncio.to_thread(webbrowser.open, address)
         await stop.wait()

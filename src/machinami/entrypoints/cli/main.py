@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +17,8 @@ from machinami import __version__
 from machinami.bootstrap.core import Options
 from machinami.bootstrap.errors import register_all
 from machinami.bootstrap.profile import empty_profile, load_profile
+from machinami.entrypoints.cli import administration, importing, serving
 from machinami.entrypoints.cli import demo as demonstration
-from machinami.entrypoints.cli import importing, serving
 from machinami.entrypoints.cli.logs import configure_logs
 from machinami.kernel.error_texts import describe
 from machinami.kernel.errors import MachinamiError
@@ -122,10 +122,73 @@ def import_(
     run(importing.run_import(options(data), wanted))
 
 
+users = typer.Typer(help="People who log in.", no_args_is_help=True)
+keys = typer.Typer(help="API keys for programs.", no_args_is_help=True)
+webhooks = typer.Typer(help="Receivers of alarm notices.", no_args_is_help=True)
+app.add_typer(users, name="user")
+app.add_typer(keys, name="key")
+app.add_typer(webhooks, name="webhook")
+Name = Annotated[str, typer.Argument(help="Its name.")]
+
+
+@users.command("password")
+def user_password(name: Name, data: DataFolder = DEFAULT_FOLDER) -> None:
+    """Give a user a new password; asked for, never on the command line."""
+    administer(administration.new_password, data, name)
+
+
+@keys.command("create")
+def key_create(
+    name: Name,
+    role: Annotated[list[str], typer.Option(help="reader, writer, operator or admin; may be repeated.")],
+    data: DataFolder = DEFAULT_FOLDER,
+) -> None:
+    """Make a key and show its secret, once."""
+    administer(administration.create_key, data, name, role)
+
+
+@keys.command("list")
+def key_list(data: DataFolder = DEFAULT_FOLDER) -> None:
+    """List the keys, without secrets."""
+    administer(administration.list_keys, data)
+
+
+@keys.command("revoke")
+def key_revoke(name: Name, data: DataFolder = DEFAULT_FOLDER) -> None:
+    """End a key at once."""
+    administer(administration.revoke_key, data, name)
+
+
+@webhooks.command("add")
+def webhook_add(
+    name: Name, url: Annotated[str, typer.Argument(help="https://… of the receiver.")], data: DataFolder = DEFAULT_FOLDER
+) -> None:
+    """Tell an address about every alarm."""
+    administer(administration.add_webhook, data, name, url)
+
+
+@webhooks.command("list")
+def webhook_list(data: DataFolder = DEFAULT_FOLDER) -> None:
+    """List the receivers and how many notices could not be delivered."""
+    administer(administration.list_webhooks, data)
+
+
+@webhooks.command("remove")
+def webhook_remove(name: Name, data: DataFolder = DEFAULT_FOLDER) -> None:
+    """Stop telling an address."""
+    administer(administration.remove_webhook, data, name)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
     sys.stdout.write(f"machinami {__version__}\n")
+
+
+def administer(command: Callable[..., Coroutine[Any, Any, int]], data: Path, *arguments: Any) -> None:
+    """Run a command of administration on the city of a data folder."""
+    configure_logs("warning")
+    run(command(options(data), *arguments))
 
 
 def run(work: Coroutine[Any, Any, int]) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from machinami import __version__
 from machinami.bootstrap.core import Core
-from machinami.entrypoints.http.asgi import TENANT_HEADER, Authenticator, Server
+from machinami.entrypoints.http.administration import administration_routes
+from machinami.entrypoints.http.asgi import Authenticator, Receive, Server, wanted_tenant
 from machinami.entrypoints.http.console import console_routes, parse_cookies
 from machinami.entrypoints.http.errors import ROWS
 from machinami.entrypoints.http.messages import Answer, json_answer
@@ -50,15 +52,18 @@ class Application:
         core = self._core
         known = authenticate or self.authenticate
         api = ngsi_ld_routes(core.entities, core.contexts, core.subscriptions, core.settings)
-        pages = Starlette(routes=[*self._routes(known), *page_routes(page_guard=self._page_guard)])
+        pages = Starlette(
+            routes=[*self._routes(known), *page_routes(page_guard=self._page_guard)],
+            exception_handlers={HTTPException: _http_problem, Exception: _internal_problem},
+        )
         return Server(
-            [api, *console_routes(core)], pages, known, self.metrics, core.clock,
+            [api, *administration_routes(core), *console_routes(core)], pages, known, self.metrics, core.clock,
             body_bytes_max=core.settings.integer("body_bytes_max"), to_pages=TO_PAGES,
         )  # fmt: skip
 
     async def authenticate(self, headers: Mapping[str, str], method: str, client: str = "") -> Caller:
         """Who calls: anyone in development mode, else a session or an API key. The tenant is bound to the key."""
-        wanted = headers.get(TENANT_HEADER)
+        wanted = wanted_tenant(headers)
         if self._core.options.dev:
             return development_caller(wanted or DEFAULT_TENANT)
         caller = await self._core.identity.authenticate_request(method, headers, parse_cookies(headers.get("cookie", "")))
@@ -123,9 +128,12 @@ class Application:
         first = await anext(events)
 
         async def body() -> AsyncIterator[bytes]:
-            yield first
-            async for event in events:
-                yield event
+            try:
+                yield first
+                async for event in events:
+                    yield event
+            finally:
+                await events.aclose()
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(body(), media_type="text/event-stream", headers=headers)
@@ -136,13 +144,21 @@ class Application:
         most = self._core.settings.integer("import_file_bytes_max")
         if int(request.headers.get("content-length") or 0) > most:
             raise Refusal("http.body.too_large", most=str(most))
-        async with request.form(max_files=FILES_MAX, max_fields=20) as form:
-            uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile) and one.filename]
-            if not uploads:
-                raise Refusal("http.upload.no_file")
-            files = tuple([UploadedFile(str(one.filename), await one.read()) for one in uploads])
-            model, town = str(form.get("model") or ""), str(form.get("city") or self._core.profile.view.code)
-            dry_run = str(form.get("dry_run") or "").lower() in ("1", "true", "on", "yes")
+        bounded = Request(request.scope, _bounded(request.receive, most))
+        try:
+            async with bounded.form(max_files=FILES_MAX, max_fields=20) as form:
+                uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile) and one.filename]
+                files = tuple([UploadedFile(str(one.filename), await one.read()) for one in uploads])
+                model, town = str(form.get("model") or ""), str(form.get("city") or self._core.profile.view.code)
+                dry_run = str(form.get("dry_run") or "").lower() in ("1", "true", "on", "yes")
+        except HTTPException as error:
+            raise Refusal("http.upload.malformed", reason=error.detail) from error
+        if not files:
+            raise Refusal("http.upload.no_file")
+        if not town:
+            raise Refusal("import.town.missing")
+        if "\0" in f"{model}{town}" or any("\0" in one.name for one in files):
+            raise Refusal("http.upload.malformed", reason="a name holds a NUL character.")
         run = await self._core.imports.start(caller, ImportRequest(files, town, model or None, dry_run))
         return _response(json_answer({"run": run}, 202))
 
@@ -160,6 +176,37 @@ class Application:
         watch("notifications_matched", "Notifications queued.", lambda: core.matcher.matched, counts=True)
         watch("notifications_in_flight", "Notifications under way.", lambda: core.worker.in_flight)
         watch("live_streams", "Open live streams (SSE).", lambda: core.live.clients)
+
+
+def _bounded(receive: Receive, bytes_max: int) -> Receive:
+    """The messages of a request's body, refused once they exceed the bound (a chunked upload tells no length)."""
+    size = 0
+
+    async def counted() -> MutableMapping[str, Any]:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > bytes_max:
+            raise Refusal("http.body.too_large", most=str(bytes_max))
+        return message
+
+    return counted
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    """What Starlette itself refuses, in the same form as our own refusals."""
+    path, status = request.url.path[:200], error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405 and isinstance(error, HTTPException):
+        allowed = (error.headers or {}).get("Allow", "")
+        return _response(problem_answer(Refusal("http.method.not_allowed", method=request.method, allowed=allowed)))
+    if status == 404:
+        return _response(problem_answer(Refusal("http.path.unknown", path=path)))
+    return _response(problem_answer(Refusal("http.upload.malformed", reason=str(error))))
+
+
+async def _internal_problem(_: Request, __: Exception) -> Response:
+    """A fault of ours; Starlette raises it again behind this answer, so that it is logged."""
+    return _response(problem_answer(Refusal("http.internal")))
 
 
 def _open(handler: Handler) -> Handler:

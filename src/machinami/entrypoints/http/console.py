@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http.cookies import SimpleCookie
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -10,11 +10,13 @@ from machinami import __version__
 from machinami.bootstrap.core import Core
 from machinami.command.alarms.presentation import page_document, record_document
 from machinami.command.alarms.service import LIST_MAX
-from machinami.entrypoints.http.messages import Answer, Call, integer, json_answer
+from machinami.entrypoints.http.messages import JSON, Answer, Call, integer, json_answer
 from machinami.entrypoints.http.routing import Routes
-from machinami.kernel.clock import parse_instant
+from machinami.kernel.access import require
+from machinami.kernel.caller import Role
+from machinami.kernel.clock import iso, parse_instant
 from machinami.kernel.errors import Refusal
-from machinami.security.identity.model import Login
+from machinami.security.identity.model import ApiKey, Login
 from machinami.security.identity.rules import SESSION_COOKIE
 from machinami.standards.json_input import loads
 
@@ -94,6 +96,7 @@ class ConsoleHandlers:
 
     async def alarms(self, call: Call) -> Answer:
         """GET /alarms?state=&limit=&entity=."""
+        require(call.caller, Role.READER)
         limit = integer(call, "limit", LIST_MAX, 1, LIST_MAX)
         state, entity_id = call.query.get("state", "active"), call.query.get("entity") or None
         page = await self._core.alarms.find(call.caller, state, limit, entity_id)
@@ -101,21 +104,16 @@ class ConsoleHandlers:
 
     async def alarm(self, call: Call) -> Answer:
         """GET /alarms/{id}."""
+        require(call.caller, Role.READER)
         record = await self._core.alarms.get(call.caller, call.segments[0])
         return json_answer(record_document(record, self._core.clock.now()))
 
     async def act(self, call: Call) -> Answer:
         """POST /alarms/{id}/{action} with `text`, `to`, `until`."""
         body = self._object(call) if call.body else {}
-        until = body.get("until")
-        try:
-            ends = parse_instant(until) if until else None
-        except (TypeError, ValueError) as error:
-            wanted = "an ISO 8601 time with offset"
-            raise Refusal("http.query.not_valid", name="until", value=str(until)[:50], wanted=wanted) from error
         alarm_id, action = call.segments
         record = await self._core.alarms.act(
-            call.caller, alarm_id, action, str(body.get("text", "")), str(body.get("to", "")), ends
+            call.caller, alarm_id, action, _text(body, "text"), _text(body, "to"), _instant(body, "until")
         )
         self._core.alarms_changed(call.caller.tenant, [record.alarm])
         return json_answer(record_document(record, self._core.clock.now()))
@@ -145,23 +143,30 @@ class ConsoleHandlers:
 
     async def save_mapping(self, call: Call) -> Answer:
         """PUT /api/mappings/{fingerprint}."""
-        mapping = await self._core.imports.save_mapping(call.caller, self._object(call))
+        document = self._object(call)
+        if document.get("fingerprint") != call.segments[0]:
+            raise Refusal("http.body.other_id", path=call.segments[0][:100], body=str(document.get("fingerprint"))[:100])
+        mapping = await self._core.imports.save_mapping(call.caller, document)
         return json_answer(mapping.to_document())
 
     async def keys(self, call: Call) -> Answer:
         """GET /auth/keys: named API keys without their secrets."""
-        keys = await self._core.identity.keys(call.caller)
-        return json_answer(
-            {
-                "keys": [
-                    {
-                        "name": key.name, "prefix": key.prefix, "roles": sorted(key.roles),
-                        "created_at": key.created_at.isoformat(), "revoked": key.revoked_at is not None,
-                    }
-                    for key in keys
-                ]
-            }
-        )  # fmt: skip
+        return json_answer({"keys": [_key(key) for key in await self._core.identity.keys(call.caller)]})
+
+    async def add_key(self, call: Call) -> Answer:
+        """POST /auth/keys {name, roles, expires_at}: a new key with its secret, which is never shown again."""
+        body = self._object(call)
+        given = body.get("roles", [])
+        if not isinstance(given, list) or not all(one in list(Role) for one in given):
+            raise Refusal("http.query.not_valid", name="roles", value=str(given)[:50], wanted=f"an array of {', '.join(Role)}")
+        name, expires_at = _text(body, "name"), _instant(body, "expires_at")
+        key, secret = await self._core.identity.create_key(call.caller, name, [Role(one) for one in given], expires_at)
+        return json_answer({**_key(key), "secret": secret}, 201, headers={"cache-control": "no-store"})
+
+    async def revoke_key(self, call: Call) -> Answer:
+        """DELETE /auth/keys/{name}: revoked at once; it stays in the list."""
+        await self._core.identity.revoke_key(call.caller, call.segments[0])
+        return Answer(204)
 
     async def logout(self, call: Call) -> Answer:
         """POST /auth/logout."""
@@ -173,12 +178,12 @@ class ConsoleHandlers:
     async def login(self, call: Call) -> Answer:
         """POST /auth/login {name, password}; open to all."""
         body = self._object(call)
-        return self._welcome(call, await self._core.identity.login(str(body.get("name", "")), str(body.get("password", ""))))
+        return self._welcome(call, await self._core.identity.login(_text(body, "name"), _text(body, "password")))
 
     async def setup(self, call: Call) -> Answer:
         """POST /auth/setup {code, name, display_name, password}; open to all until the first administrator is made."""
         body = self._object(call)
-        words = [str(body.get(name, "")) for name in ("code", "name", "display_name", "password")]
+        words = [_text(body, name) for name in ("code", "name", "display_name", "password")]
         return self._welcome(call, await self._core.identity.complete_setup(*words))
 
     def _welcome(self, call: Call, login: Login) -> Answer:
@@ -190,6 +195,9 @@ class ConsoleHandlers:
         return answer
 
     def _object(self, call: Call) -> dict[str, Any]:
+        """The JSON object of a body. Only as JSON: a form of another site can't send that without asking first."""
+        if call.media_type != JSON:
+            raise Refusal("http.media_type.unsupported", given=call.media_type or "none", allowed=JSON)
         document = loads(call.body, self._core.settings.integer("json_depth_max"))
         if not isinstance(document, dict):
             raise Refusal("http.query.not_valid", name="body", value="…", wanted="a JSON object")
@@ -212,8 +220,33 @@ def cookies_of(call: Call) -> dict[str, str]:
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """A Cookie header's pairs; a malformed header has none."""
-    return {name: unquote(morsel.value) for name, morsel in SimpleCookie(header).items()}
+    """A Cookie header's pairs; a part that is none is passed over: other programs of the same host set cookies too."""
+    pairs = (part.partition("=") for part in header.split(";"))
+    return {name.strip(): unquote(value.strip().strip('"')) for name, equals, value in pairs if equals}
+
+
+def _key(key: ApiKey) -> dict[str, Any]:
+    return {
+        "name": key.name, "prefix": key.prefix, "roles": sorted(key.roles), "created_at": iso(key.created_at),
+        "created_by": key.created_by, "expires_at": iso(key.expires_at) if key.expires_at else None,
+        "revoked": key.revoked_at is not None,
+    }  # fmt: skip
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Refusal("http.query.not_valid", name=name, value=str(value)[:50], wanted="a text")
+    return value or ""
+
+
+def _instant(body: dict[str, Any], name: str) -> datetime | None:
+    text = _text(body, name)
+    try:
+        return parse_instant(text) if text else None
+    except ValueError as error:
+        wanted = "an ISO 8601 time with offset"
+        raise Refusal("http.query.not_valid", name=name, value=text[:50], wanted=wanted) from error
 
 
 def console_routes(core: Core) -> list[Routes]:
@@ -241,5 +274,12 @@ def console_routes(core: Core) -> list[Routes]:
         Routes("/alarms", {"/": {"GET": do.alarms}, "/*": {"GET": do.alarm}, "/*/*": {"POST": do.act}}),
         Routes("/auth/login", {"/": {"POST": do.login}}, open_to_all=True),
         Routes("/auth/setup", {"/": {"POST": do.setup}}, open_to_all=True),
-        Routes("/auth/", {"/keys": {"GET": do.keys}, "/logout": {"POST": do.logout}}),
+        Routes(
+            "/auth/",
+            {
+                "/keys": {"GET": do.keys, "POST": do.add_key},
+                "/keys/*": {"DELETE": do.revoke_key},
+                "/logout": {"POST": do.logout},
+            },
+        ),
     ]

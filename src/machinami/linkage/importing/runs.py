@@ -7,6 +7,7 @@ completes it, because ids are stable and unchanged entities are not written twic
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections import Counter
@@ -30,6 +31,7 @@ from machinami.linkage.importing.model import ImportOptions, ImportPlan, Table
 from machinami.linkage.importing.planning import plan_import
 from machinami.linkage.ports import Announcer, CityEntities, Records
 
+logger = logging.getLogger(__name__)
 RUN: Final = "import-run"
 FINDINGS: Final = "import-findings"
 MAPPING: Final = "import-mapping"
@@ -78,6 +80,7 @@ class Imports:
         self._clock = clock
         self._commit_rows = commit_rows
         self._turn = asyncio.Lock()
+        self._running: dict[str, dict[str, Any]] = {}
         self._tasks: set[asyncio.Task[dict[str, Any]]] = set()
         self._models = load_models()
 
@@ -101,8 +104,8 @@ class Imports:
         record = await self._records.fetch(caller.tenant, RUN, run_id)
         if record is None:
             raise Refusal("import.run.does_not_exist", run=run_id)
-        working = any(task.get_name() == f"import-{run_id}" for task in self._tasks) or self._turn.locked()
-        if record["state"] == "running" and not working:
+        record["progress"] = self._running.get(run_id)
+        if record["state"] == "running" and run_id not in self._running:
             record["state"] = "failed"
             record["problem"] = _problem(Refusal("import.run.interrupted"))
         findings = [_finding_of(one) for one in (await self._findings(caller, run_id))[:SHOWN_FINDINGS_MAX]]
@@ -159,22 +162,42 @@ class Imports:
             "findings_count": {},
             "problem": None,
         }
+        self._running[str(run["run"])] = {"phase": "waiting", "done": 0, "total": 0}
         await self._records.put(caller.tenant, RUN, run["run"], run)
         return run
 
     async def _work(
         self, caller: Caller, request: ImportRequest, run: dict[str, Any], progress: Callable[[str, int, int], None] | None
     ) -> dict[str, Any]:
-        tell = _Teller(self._announcer, caller.tenant, str(run["run"]), progress, asyncio.get_running_loop())
-        async with self._turn:
-            try:
-                await self._import(caller, request, run, tell)
-            except MachinamiError as error:
-                run["state"], run["problem"] = "failed", _problem(error)
-            run["finished_at"] = iso(self._clock.now())
-            await self._records.put(caller.tenant, RUN, run["run"], run)
-        tell("finished", 1, 1)
+        run_id = str(run["run"])
+
+        def told(phase: str, done: int, total: int) -> None:
+            if run_id not in self._running:
+                return
+            self._running[run_id] = {"phase": phase, "done": done, "total": total}
+            self._announcer.announce(caller.tenant, "import", {"run": run_id, "phase": phase, "done": done, "total": total})
+            if progress is not None:
+                progress(phase, done, total)
+
+        tell = _Teller(told, asyncio.get_running_loop())
+        try:
+            async with self._turn:
+                await self._attempt(caller, request, run, tell)
+                run["finished_at"] = iso(self._clock.now())
+                await self._records.put(caller.tenant, RUN, run_id, run)
+        finally:
+            told("finished", 1, 1)
+            del self._running[run_id]
         return run
+
+    async def _attempt(self, caller: Caller, request: ImportRequest, run: dict[str, Any], tell: _Teller) -> None:
+        try:
+            await self._import(caller, request, run, tell)
+        except MachinamiError as error:
+            run["state"], run["problem"] = "failed", _problem(error)
+        except Exception:
+            logger.exception("import %s failed", run["run"])
+            run["state"], run["problem"] = "failed", _problem(Refusal("import.run.failed", run=run["run"]))
 
     async def _import(self, caller: Caller, request: ImportRequest, run: dict[str, Any], tell: _Teller) -> None:
         tables, problems = await asyncio.to_thread(self._tables, request.files, tell)
@@ -233,16 +256,10 @@ class Imports:
 
 
 class _Teller:
-    """Passes progress on to the caller and to open pages, from any thread, not too often."""
+    """Passes progress on to the event loop, from any thread, not too often."""
 
-    def __init__(
-        self, announcer: Announcer, tenant: str, run: str, progress: Callable[[str, int, int], None] | None,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:  # fmt: skip
-        self._announcer = announcer
-        self._tenant = tenant
-        self._run = run
-        self._progress = progress
+    def __init__(self, told: Callable[[str, int, int], None], loop: asyncio.AbstractEventLoop) -> None:
+        self._told = told
         self._loop = loop
         self._last = (0.0, "")
 
@@ -251,12 +268,7 @@ class _Teller:
         if phase == self._last[1] and done < total and now - self._last[0] < ANNOUNCE_EVERY_S:
             return
         self._last = (now, phase)
-        self._loop.call_soon_threadsafe(self._tell, phase, done, total)
-
-    def _tell(self, phase: str, done: int, total: int) -> None:
-        self._announcer.announce(self._tenant, "import", {"run": self._run, "phase": phase, "done": done, "total": total})
-        if self._progress is not None:
-            self._progress(phase, done, total)
+        self._loop.call_soon_threadsafe(self._told, phase, done, total)
 
 
 def finding_row(one: Finding) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
+from machinami.kernel.clock import parse_instant
 from machinami.kernel.entity import NGSI_LD_NULL, VALUE_MEMBER, Attributes, Instance
 from machinami.kernel.errors import Refusal
 from machinami.standards.ngsi_ld.contexts import Context, core_context
@@ -34,9 +34,10 @@ def is_date_time(text: Any) -> bool:
     if text.__class__ is not str or len(text) < 20 or text[10] != "T" or text[4] != "-" or text[13] != ":":
         return False
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
+        parse_instant(text)
     except ValueError:
         return False
+    return True
 
 
 def refuse(attribute: str, reason: str) -> Refusal:

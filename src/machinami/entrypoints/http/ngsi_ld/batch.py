@@ -13,7 +13,7 @@ from machinami.data.entities.service import Entities
 from machinami.entrypoints.http.messages import Answer, Call, json_answer, only
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.entities import EntityHandlers, update_result
-from machinami.entrypoints.http.ngsi_ld.negotiation import Body, Negotiator
+from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
 from machinami.entrypoints.http.problems import problem_document
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.query import EntityQuery

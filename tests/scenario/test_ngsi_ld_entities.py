@@ -1,0 +1,264 @@
+"""A developer keeps a city's things as entities: create, read, change, replace, delete, in all representations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from .scenario_kit import DEFAULT, ENTITIES, LD_JSON, Client, address_of, until
+
+EIGHT_KINDS: dict[str, Any] = {
+    "temperature": {"type": "Property", "value": 21.5, "unitCode": "CEL", "observedAt": "2026-05-14T03:00:00Z"},
+    "isIn": {"type": "Relationship", "object": "urn:ngsi-ld:Building:1"},
+    "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [134.05, 34.34]}},
+    "name": {"type": "LanguageProperty", "languageMap": {"ja": "高松駅", "en": "Takamatsu Station"}},
+    "category": {"type": "VocabProperty", "vocab": "weather"},
+    "history": {"type": "ListProperty", "valueList": [1, 2, 3]},
+    "route": {"type": "ListRelationship", "objectList": [{"object": "urn:ngsi-ld:Stop:1"}, {"object": "urn:ngsi-ld:Stop:2"}]},
+    "settings": {"type": "JsonProperty", "json": {"type": "anything", "@id": 1, "nested": [{"a": None}]}},
+}
+
+
+def test_all_eight_kinds_come_back_as_they_were_sent(server: Client) -> None:
+    server.create("urn:ngsi-ld:Kinds:1", "Kinds", **EIGHT_KINDS)
+    assert server.read("urn:ngsi-ld:Kinds:1") == {"id": "urn:ngsi-ld:Kinds:1", "type": "Kinds", **EIGHT_KINDS}
+
+
+def test_concise_form_leaves_out_what_is_plain_and_can_be_sent_back(server: Client) -> None:
+    server.create("urn:ngsi-ld:Kinds:2", "Kinds", **EIGHT_KINDS)
+    concise = server.read("urn:ngsi-ld:Kinds:2", format="concise")
+    assert concise["isIn"] == {"object": "urn:ngsi-ld:Building:1"}
+    assert concise["location"] == {"type": "Point", "coordinates": [134.05, 34.34]}
+    assert server.put(address_of("urn:ngsi-ld:Kinds:2"), concise).status == 204
+    assert server.read("urn:ngsi-ld:Kinds:2") == {"id": "urn:ngsi-ld:Kinds:2", "type": "Kinds", **EIGHT_KINDS}
+
+
+def test_simplified_form_shows_values_only(server: Client) -> None:
+    server.create("urn:ngsi-ld:Kinds:3", "Kinds", **EIGHT_KINDS)
+    for asked in ({"format": "simplified"}, {"options": "keyValues"}, {"options": "simplified"}):
+        plain = server.read("urn:ngsi-ld:Kinds:3", **asked)
+        assert plain["temperature"] == 21.5
+        assert plain["isIn"] == "urn:ngsi-ld:Building:1"
+        assert plain["name"] == {"languageMap": {"ja": "高松駅", "en": "Takamatsu Station"}}
+        assert plain["route"] == {"objectList": ["urn:ngsi-ld:Stop:1", "urn:ngsi-ld:Stop:2"]}
+
+
+def test_lang_shows_one_language(server: Client) -> None:
+    server.create("urn:ngsi-ld:Kinds:4", "Kinds", name=EIGHT_KINDS["name"])
+    assert server.read("urn:ngsi-ld:Kinds:4", lang="en")["name"] == {
+        "type": "Property", "value": "Takamatsu Station", "lang": "en",
+    }  # fmt: skip
+    assert server.read("urn:ngsi-ld:Kinds:4", lang="ja", format="simplified")["name"] == "高松駅"
+
+
+def test_geojson_shows_a_feature_with_its_context(server: Client) -> None:
+    server.create("urn:ngsi-ld:Kinds:5", "Kinds", **EIGHT_KINDS)
+    address = address_of("urn:ngsi-ld:Kinds:5")
+    reply = server.get(address, {"Accept": "application/geo+json"}, format="simplified")
+    assert reply.headers["content-type"] == "application/geo+json"
+    feature = reply.json
+    assert (feature["type"], feature["id"]) == ("Feature", "urn:ngsi-ld:Kinds:5")
+    assert feature["geometry"] == {"type": "Point", "coordinates": [134.05, 34.34]}
+    assert feature["properties"]["temperature"] == 21.5
+    assert feature["@context"].endswith(".jsonld")
+    plain = server.get(address, {"Accept": "application/geo+json", "Prefer": "body=json"})
+    assert "@context" not in plain.json
+    assert "json-ld#context" in plain.headers["link"]
+    listed = server.get(ENTITIES, {"Accept": "application/geo+json"}, id="urn:ngsi-ld:Kinds:5").json
+    assert [one["id"] for one in listed["features"]] == ["urn:ngsi-ld:Kinds:5"]
+
+
+def test_ld_json_carries_the_context_in_the_body_and_json_in_a_link(server: Client) -> None:
+    server.create("urn:ngsi-ld:Kinds:6", "Kinds", temperature=1)
+    address = address_of("urn:ngsi-ld:Kinds:6")
+    linked = server.get(address)
+    assert linked.headers["content-type"] == "application/json"
+    assert 'rel="http://www.w3.org/ns/json-ld#context"' in linked.headers["link"]
+    embedded = server.get(address, {"Accept": LD_JSON})
+    assert embedded.headers["content-type"] == LD_JSON
+    assert embedded.json["@context"]
+    assert "link" not in embedded.headers
+
+
+def test_create_answers_201_with_an_address_that_works_when_the_id_is_a_url(server: Client) -> None:
+    entity_id = "https://example.org/things/1?part=a#b"
+    location = server.create(entity_id, "Thing", value=1)
+    assert server.get(location).json["id"] == entity_id
+
+
+def test_create_answers_409_and_keeps_the_first_when_the_id_is_taken(server: Client) -> None:
+    server.create("urn:ngsi-ld:Twice:1", "Twice", value=1)
+    reply = server.post(ENTITIES, {"id": "urn:ngsi-ld:Twice:1", "type": "Twice", "value": 2})
+    assert reply.problem == (409, "AlreadyExists")
+    assert server.read("urn:ngsi-ld:Twice:1", format="simplified")["value"] == 1
+
+
+def test_system_times_are_ours_and_shown_only_when_asked_for(server: Client) -> None:
+    sent = {"id": "urn:ngsi-ld:Times:1", "type": "Times", "createdAt": "1999-01-01T00:00:00Z", "value": 1}
+    assert server.post(ENTITIES, sent).status == 201
+    assert "createdAt" not in server.read("urn:ngsi-ld:Times:1")
+    told = server.read("urn:ngsi-ld:Times:1", options="sysAttrs")
+    assert told["createdAt"] == told["modifiedAt"] != "1999-01-01T00:00:00Z"
+    assert told["value"]["createdAt"] == told["createdAt"]
+    server.patch(address_of("urn:ngsi-ld:Times:1"), {"value": 2})
+    later = server.read("urn:ngsi-ld:Times:1", options="sysAttrs")
+    assert later["createdAt"] == told["createdAt"]
+    assert later["modifiedAt"] > told["modifiedAt"]
+
+
+def test_merge_patch_changes_members_and_null_removes_them(server: Client) -> None:
+    server.create("urn:ngsi-ld:Merge:1", "Merge", a={"value": 1, "unitCode": "CEL"}, b=2, c=3)
+    address = address_of("urn:ngsi-ld:Merge:1")
+    assert server.patch(address, {"a": {"value": 5}, "b": "urn:ngsi-ld:null", "d": 4}).status == 204
+    assert server.read("urn:ngsi-ld:Merge:1") == {
+        "id": "urn:ngsi-ld:Merge:1", "type": "Merge", "a": {"type": "Property", "value": 5, "unitCode": "CEL"},
+        "c": {"type": "Property", "value": 3}, "d": {"type": "Property", "value": 4},
+    }  # fmt: skip
+    assert server.patch(address, {"c": 30}, {"Content-Type": "application/merge-patch+json"}).status == 204
+    assert server.read("urn:ngsi-ld:Merge:1", format="simplified")["c"] == 30
+
+
+def test_put_replaces_all_attributes(server: Client) -> None:
+    server.create("urn:ngsi-ld:Put:1", "Put", a=1, b=2)
+    assert server.put(address_of("urn:ngsi-ld:Put:1"), {"type": "Put", "b": 3}).status == 204
+    assert server.read("urn:ngsi-ld:Put:1", format="simplified") == {"id": "urn:ngsi-ld:Put:1", "type": "Put", "b": 3}
+
+
+def test_delete_forgets_the_entity(server: Client) -> None:
+    address = server.create("urn:ngsi-ld:Gone:1", "Gone", a=1)
+    assert server.delete(address).status == 204
+    assert server.get(address).problem == (404, "ResourceNotFound")
+    assert server.delete(address).problem == (404, "ResourceNotFound")
+    assert server.ids(type="Gone") == []
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE", "GET"])
+def test_type_parameter_hides_an_entity_of_another_type(server: Client, method: str) -> None:
+    entity_id = f"urn:ngsi-ld:Typed:{method}"
+    server.create(entity_id, "Typed", a=1)
+    body = {"type": "Typed", "a": 2} if method in ("PATCH", "PUT") else None
+    assert server.request(method, address_of(entity_id), body, type="Other").problem == (404, "ResourceNotFound")
+    assert server.read(entity_id, type="Typed", format="simplified")["a"] == 1
+
+
+def test_several_types_and_scopes_are_kept(server: Client) -> None:
+    sent = {"id": "urn:ngsi-ld:Multi:1", "type": ["Shelter", "School"], "scope": ["/Takamatsu/Port", "/Kagawa"], "a": 1}
+    assert server.post(ENTITIES, sent).status == 201
+    assert server.read("urn:ngsi-ld:Multi:1") == {**sent, "a": {"type": "Property", "value": 1}}
+    assert server.ids(type="School;Shelter") == ["urn:ngsi-ld:Multi:1"]
+
+
+def test_an_expired_entity_is_not_there_and_is_swept(server: Client) -> None:
+    sent = {"id": "urn:ngsi-ld:Short:1", "type": "Short", "expiresAt": "2026-01-01T00:00:00Z", "a": 1}
+    assert server.post(ENTITIES, sent).problem == (400, "BadRequestData")
+    from datetime import UTC, datetime, timedelta
+
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    server.post(ENTITIES, {**sent, "expiresAt": soon})
+    until(lambda: server.get(address_of("urn:ngsi-ld:Short:1")).status == 404, "the end of an entity")
+    assert server.ids(type="Short") == []
+
+
+# --- attributes
+
+
+def test_append_adds_and_overwrites_unless_told_not_to(server: Client) -> None:
+    server.create("urn:ngsi-ld:Append:1", "Append", a=1)
+    attributes = f"{address_of('urn:ngsi-ld:Append:1')}/attrs"
+    assert server.post(attributes, {"a": 2, "b": 2}).status == 204
+    partly = server.post(attributes, {"a": 3, "c": 3}, options="noOverwrite")
+    assert partly.status == 207
+    assert partly.json["updated"] == ["c"]
+    assert [one["attributeName"] for one in partly.json["notUpdated"]] == ["a"]
+    plain = server.read("urn:ngsi-ld:Append:1", format="simplified")
+    assert (plain["a"], plain["b"], plain["c"]) == (2, 2, 3)
+
+
+def test_update_attributes_tells_which_were_not_there(server: Client) -> None:
+    server.create("urn:ngsi-ld:Update:1", "Update", a=1)
+    partly = server.patch(f"{address_of('urn:ngsi-ld:Update:1')}/attrs", {"a": 2, "z": 9})
+    assert partly.status == 207
+    assert partly.json["updated"] == ["a"]
+    assert [one["attributeName"] for one in partly.json["notUpdated"]] == ["z"]
+    assert server.read("urn:ngsi-ld:Update:1", format="simplified") == {
+        "id": "urn:ngsi-ld:Update:1", "type": "Update", "a": 2,
+    }  # fmt: skip
+
+
+def test_one_attribute_is_patched_replaced_and_deleted(server: Client) -> None:
+    server.create("urn:ngsi-ld:One:1", "One", a={"value": 1, "unitCode": "CEL"}, b=1)
+    attribute = f"{address_of('urn:ngsi-ld:One:1')}/attrs/a"
+    assert server.patch(attribute, {"value": 2}).status == 204
+    assert server.read("urn:ngsi-ld:One:1")["a"] == {"type": "Property", "value": 2, "unitCode": "CEL"}
+    assert server.patch(attribute, {"value": 3}, observedAt="2026-05-14T00:00:00Z").status == 204
+    assert server.read("urn:ngsi-ld:One:1")["a"]["observedAt"] == "2026-05-14T00:00:00Z"
+    assert server.put(attribute, {"type": "Property", "value": 4}).status == 204
+    assert server.read("urn:ngsi-ld:One:1")["a"] == {"type": "Property", "value": 4}
+    assert server.delete(attribute).status == 204
+    assert server.delete(attribute).problem == (404, "ResourceNotFound")
+    assert list(server.read("urn:ngsi-ld:One:1")) == ["id", "type", "b"]
+
+
+def test_an_attribute_named_by_its_iri_is_the_same_attribute(server: Client) -> None:
+    from urllib.parse import quote
+
+    server.create("urn:ngsi-ld:Iri:1", "Iri", a=1)
+    assert server.patch(f"{address_of('urn:ngsi-ld:Iri:1')}/attrs/{quote(DEFAULT + 'a', safe='')}", {"value": 2}).status == 204
+    assert server.read("urn:ngsi-ld:Iri:1", format="simplified")["a"] == 2
+
+
+def test_each_dataset_of_an_attribute_is_handled_for_itself(server: Client) -> None:
+    gps, radar = "urn:ngsi-ld:Dataset:gps", "urn:ngsi-ld:Dataset:radar"
+    server.create(
+        "urn:ngsi-ld:Car:1", "Car",
+        speed=[{"value": 50}, {"value": 54.5, "datasetId": gps}, {"value": 55, "datasetId": radar}],
+    )  # fmt: skip
+    assert server.read("urn:ngsi-ld:Car:1", format="simplified")["speed"] == {"dataset": {"@none": 50, gps: 54.5, radar: 55}}
+    assert server.read("urn:ngsi-ld:Car:1", datasetId=gps)["speed"] == {"type": "Property", "value": 54.5, "datasetId": gps}
+    address = f"{address_of('urn:ngsi-ld:Car:1')}/attrs/speed"
+    assert server.patch(address, {"value": 60, "datasetId": radar}).status == 204
+    assert server.delete(address, datasetId=gps).status == 204
+    assert server.read("urn:ngsi-ld:Car:1", format="simplified")["speed"] == {"dataset": {"@none": 50, radar: 60}}
+    assert server.delete(address).status == 204
+    assert server.read("urn:ngsi-ld:Car:1", format="simplified")["speed"] == {"dataset": {radar: 60}}
+    assert server.delete(address, deleteAll="true").status == 204
+    assert "speed" not in server.read("urn:ngsi-ld:Car:1")
+
+
+# --- projections
+
+
+def test_projections_choose_members(server: Client) -> None:
+    server.create("urn:ngsi-ld:Show:1", "Show", a=1, b=2, c=3)
+    assert list(server.read("urn:ngsi-ld:Show:1", attrs="a,b")) == ["id", "type", "a", "b"]
+    assert server.read("urn:ngsi-ld:Show:1", pick="id,a", format="simplified") == {"id": "urn:ngsi-ld:Show:1", "a": 1}
+    assert list(server.read("urn:ngsi-ld:Show:1", omit="b,type")) == ["id", "a", "c"]
+    assert server.get(address_of("urn:ngsi-ld:Show:1"), attrs="zzz").problem == (404, "ResourceNotFound")
+    assert server.get(address_of("urn:ngsi-ld:Show:1"), pick="a", omit="b").problem == (400, "BadRequestData")
+
+
+def test_a_thousand_members_of_many_scripts_survive(server: Client) -> None:
+    attributes = {f"属性{number}": {"value": f"値 {number} 🏯 \u2028 é"} for number in range(1000)}
+    server.create("urn:ngsi-ld:Wide:1", "Wide", **attributes)
+    plain = server.read("urn:ngsi-ld:Wide:1", format="simplified")
+    assert all(plain[name] == one["value"] for name, one in attributes.items())
+
+
+def test_numbers_keep_all_their_digits(server: Client) -> None:
+    body = b'{"id":"urn:ngsi-ld:Digits:1","type":"Digits","a":9007199254740993,"b":1e-7,"c":0.1,"d":-0.0,"e":18446744073709551615}'
+    assert server.post(ENTITIES, body, {"Content-Type": "application/json"}).status == 201
+    plain = server.read("urn:ngsi-ld:Digits:1", format="simplified")
+    assert (plain["a"], plain["b"], plain["c"], plain["e"]) == (9007199254740993, 1e-7, 0.1, 18446744073709551615)
+
+
+def test_tenants_do_not_see_each_other(server: Client) -> None:
+    aji, mure = server.with_headers(NGSILD_Tenant="aji"), server.with_headers(NGSILD_Tenant="mure")
+    aji.create("urn:ngsi-ld:Same:1", "Same", a=1)
+    mure.create("urn:ngsi-ld:Same:1", "Same", a=2)
+    assert server.get(address_of("urn:ngsi-ld:Same:1")).status == 404
+    reply = aji.get(address_of("urn:ngsi-ld:Same:1"), format="simplified")
+    assert reply.json["a"] == 1
+    assert reply.headers["ngsild-tenant"] == "aji"
+    assert json.loads(mure.get(ENTITIES, type="Same", format="simplified").body)[0]["a"] == 2

@@ -34,7 +34,8 @@ ROMAJI = {
     "37341": "Miki", "37364": "Naoshima", "37386": "Utazu", "37387": "Ayagawa", "37403": "Kotohira", "37404": "Tadotsu",
     "37406": "Manno",
 }  # fmt: skip
-PREFECTURES_EN = (  # in the order of their codes, 01 to 47
+# In the order of their codes, 01 to 47.
+PREFECTURES_EN = (  # noqa: SIM905
     "Hokkaido Aomori Iwate Miyagi Akita Yamagata Fukushima Ibaraki Tochigi Gunma Saitama Chiba Tokyo Kanagawa Niigata "
     "Toyama Ishikawa Fukui Yamanashi Nagano Gifu Shizuoka Aichi Mie Shiga Kyoto Osaka Hyogo Nara Wakayama Tottori Shimane "
     "Okayama Hiroshima Yamaguchi Tokushima Kagawa Ehime Kochi Fukuoka Saga Nagasaki Kumamoto Oita Miyazaki Kagoshima Okinawa"

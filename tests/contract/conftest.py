@@ -32,8 +32,19 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture(scope="module")
-def database(server: Server) -> Database:
-    return server.new_database()
+def database(server: Server) -> Iterator[Database]:
+    with server.new_database() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["memory", *SERVERS])
+def place(request: pytest.FixtureRequest) -> Iterator[Database | None]:
+    """A database, or None for the stores in memory."""
+    if request.param == "memory":
+        yield None
+        return
+    with request.getfixturevalue(request.param).new_database() as made:
+        yield made
 
 
 @pytest.fixture

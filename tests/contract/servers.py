@@ -39,21 +39,25 @@ class Server:
     name: str
     arguments: Callable[[str], dict[str, Any]]
 
-    def new_database(self, *, migrated: bool = True) -> Database:
-        """A database of its own, with or without the schema."""
+    @contextmanager
+    def new_database(self, *, migrated: bool = True) -> Iterator[Database]:
+        """A database of its own, with or without the schema; dropped at the end, so that stopping has little to write."""
         name = f"contract_{next(_numbers)}"
-        apart(self._create(name, TEMPLATE if migrated else "template1"))
-        return Database(self, name)
+        apart(self._administer(f"create database {name} template {TEMPLATE if migrated else 'template1'}"))
+        try:
+            yield Database(self, name)
+        finally:
+            apart(self._administer(f"drop database {name} with (force)"))
 
     def make_template(self) -> None:
         """Migrate once; the databases of the modules are copies."""
-        apart(self._create(TEMPLATE, "template1"))
+        apart(self._administer(f"create database {TEMPLATE} template template1"))
         apart(_migrated(self.arguments(TEMPLATE)))
 
-    async def _create(self, name: str, template: str) -> None:
+    async def _administer(self, statement: str) -> None:
         connection = await asyncpg.connect(**self.arguments("postgres"))
         try:
-            await connection.execute(f"create database {name} template {template}")
+            await connection.execute(statement)
         finally:
             await connection.close()
 
@@ -129,7 +133,7 @@ def debian_server() -> Iterator[Server]:
             server.make_template()
             yield server
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGQUIT)  # the folder is thrown away: no last checkpoint
             process.wait(30)
     finally:
         shutil.rmtree(folder)

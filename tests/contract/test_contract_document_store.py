@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -12,16 +11,11 @@ from machinami.adapters.postgres.records import PostgresRecords
 from machinami.data.ports import DocumentStore
 from machinami.sdk.memory_store import MemoryDocumentStore
 
-from .servers import SERVERS
-
-
-@pytest.fixture(scope="module", params=["memory", *SERVERS])
-def place(request: pytest.FixtureRequest) -> Any:
-    return None if request.param == "memory" else request.getfixturevalue(request.param).new_database()
+from .servers import Database
 
 
 @pytest.fixture
-async def store(place: Any) -> AsyncIterator[DocumentStore]:
+async def store(place: Database | None) -> AsyncIterator[DocumentStore]:
     if place is None:
         yield MemoryDocumentStore()
         return

@@ -22,17 +22,11 @@ from machinami.kernel.query import EntityQuery, Page, Selector, TypeSelection
 from machinami.kernel.settings import Settings
 from machinami.sdk.memory_store import MemoryEntityStore
 
-from .servers import SERVERS, START, Database
+from .servers import START, Database
 
 D = "https://uri.etsi.org/ngsi-ld/default-context/"
 LEVEL, NAME = f"{D}level", f"{D}name"
 GAUGE = "urn:ngsi-ld:Gauge:1"
-
-
-@pytest.fixture(scope="module", params=["memory", *SERVERS])
-def place(request: pytest.FixtureRequest) -> Database | None:
-    """A database, or None for the store in memory."""
-    return None if request.param == "memory" else request.getfixturevalue(request.param).new_database()
 
 
 @pytest.fixture

@@ -31,7 +31,10 @@ def gauges(emptied: None, server: Client) -> None:
         }
         for number in range(12)
     ]
-    items += [{"id": "urn:ngsi-ld:Bus:1", "type": ["Bus", "Vehicle"], "level": 0.5}, {"id": "urn:ngsi-ld:Car:1", "type": "Vehicle"}]
+    items += [
+        {"id": "urn:ngsi-ld:Bus:1", "type": ["Bus", "Vehicle"], "level": 0.5},
+        {"id": "urn:ngsi-ld:Car:1", "type": "Vehicle"},
+    ]
     assert server.post(f"{V1}/entityOperations/create", items).status == 201
 
 

@@ -21,6 +21,7 @@ from machinami.kernel.ids import shard_of
 
 NOTHING, INSERT, UPDATE, DELETE = 0, 1, 2, 3
 Key = tuple[str, str]
+_LogRow = tuple[int, str, bytes, bytes, str, str]
 
 _COLUMN_NAMES: Final = """
 tenant shard id action version new_version sequence document expires
@@ -45,7 +46,7 @@ class _Entry:
     current: Entity | None
     place: int
     changed_names: set[str] = field(default_factory=set)
-    log: list[tuple[int, str, bytes, bytes, str, str]] = field(default_factory=list)
+    log: list[_LogRow] = field(default_factory=list)
     history: list[InstanceChange] = field(default_factory=list)
     encoded: bytes = b""
     closed: bool = False
@@ -81,6 +82,7 @@ class Group:
         decision = mutation.decide(current, self._now_text)
         if isinstance(decision, Keep):
             return decision
+        row = _log_row(decision.entity, decision.changed, mutation)
         if entry is None or entry.closed:
             entry = self._enter(key, current)
         if isinstance(decision, Put) and decision.supplants is not None:
@@ -88,10 +90,11 @@ class Group:
             entry = self._enter(key, None)
         if isinstance(decision, Remove):
             entry.current, entry.closed = None, True
-            self._record(entry, decision.entity, decision.changed, mutation)
         else:
-            entry.current = decision.entity
-            self._record(entry, decision.entity, decision.changed, mutation)
+            entry.current, entry.encoded = decision.entity, row[2]
+        entry.changed_names |= decision.changed.names
+        entry.history.extend(decision.changed.instances)
+        entry.log.append(row)
         return decision
 
     @property
@@ -125,19 +128,6 @@ class Group:
         self._open[key] = entry
         return entry
 
-    def _record(self, entry: _Entry, entity: Entity, changed: ChangeSet, mutation: Mutation) -> None:
-        entry.changed_names |= changed.names
-        entry.history.extend(changed.instances)
-        entry.encoded = encode_jsonb(to_document(entity))
-        before = (
-            [[one.attribute, one.dataset_id, one.before, one.after is None] for one in changed.instances]
-            if changed.kind is ChangeKind.UPDATED
-            else []
-        )
-        entry.log.append(
-            (entity.version, changed.kind.value, entry.encoded, encode_jsonb(before), mutation.principal, mutation.label)
-        )
-
     def _lay_out(self, entry: _Entry, columns: dict[str, list[Any]]) -> None:
         i = entry.place + 1
         final = entry.current
@@ -158,7 +148,8 @@ class Group:
             for change in entry.history:
                 self._lay_out_history(change, i, columns)
         for version, kind, document, before, principal, label in entry.log:
-            values = (i, version, kind, document, before, principal, label)
+            same = final is not None and document is entry.encoded
+            values = (i, version, kind, None if same else document, before, principal, label)
             for name, value in zip(COLUMNS[-7:], values, strict=True):
                 columns[name].append(value)
 
@@ -191,6 +182,17 @@ class Group:
         columns["history_attribute"].append(change.attribute)
         columns["history_at"].append(at)
         columns["history_instance"].append(encode_jsonb(instance))
+
+
+def _log_row(entity: Entity, changed: ChangeSet, mutation: Mutation) -> _LogRow:
+    """The change's row: version, kind, document, what was before (of updates), principal, label."""
+    before = (
+        [[one.attribute, one.dataset_id, one.before, one.after is None] for one in changed.instances]
+        if changed.kind is ChangeKind.UPDATED
+        else []
+    )
+    document = encode_jsonb(to_document(entity))
+    return entity.version, changed.kind.value, document, encode_jsonb(before), mutation.principal, mutation.label
 
 
 def _lay_out_rows(one: IndexRows, other: IndexRows, i: int, suffix: str, columns: dict[str, list[Any]]) -> None:

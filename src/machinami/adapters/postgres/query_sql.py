@@ -36,11 +36,12 @@ CORE: Final = "https://uri.etsi.org/ngsi-ld/"
 SYSTEM_NAMES: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 ORDERED: Final = {
     Comparison.EQUAL: "=",
-    Comparison.GREATER: ">",
+    Comparison.GREATER: ">=",
     Comparison.GREATER_EQUAL: ">=",
-    Comparison.LESS: "<",
+    Comparison.LESS: "<=",
     Comparison.LESS_EQUAL: "<=",
 }
+"""Ends are always included: integers beyond 2^53 that differ may be one double in the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +227,10 @@ def _compare(tenant: str, compare: Compare) -> Sql | None:
 def _operand(tenant: str, path: int, operator: Comparison, operand: Any) -> Sql | None:
     numbers = "select sequence from entity_number where tenant = ? and path = ? and value"
     if isinstance(operand, Range):
-        if not (_is_number(operand.low) and _is_number(operand.high)):
+        low, high = operand.low, operand.high
+        if not (isinstance(low, int | float) and isinstance(high, int | float)):
             return None
-        return Sql(f"{numbers} between ? and ?", (tenant, path, operand.low, operand.high))
+        return Sql(f"{numbers} between ? and ?", (tenant, path, float(low), float(high)))
     if _is_number(operand):
         return Sql(f"{numbers} {ORDERED[operator]} ?", (tenant, path, float(operand)))
     if operator is not Comparison.EQUAL or not isinstance(operand, str | bool):

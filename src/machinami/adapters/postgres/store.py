@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
 
+from machinami.adapters.postgres.change_log import ChangeLog
 from machinami.adapters.postgres.connection import ConnectArguments, Pool
 from machinami.adapters.postgres.migrate import drop_old_log, ensure_partitions, migrate
 from machinami.adapters.postgres.query_sql import Plan, Sql, exact, plan_query
@@ -18,7 +18,7 @@ from machinami.adapters.postgres.writer import EntityCache, Writer
 from machinami.data.entities.decisions import Decision
 from machinami.data.matching import matches
 from machinami.data.ports import HistoryQuery, Mutation, QueryResult, TypeCount
-from machinami.kernel.change import Change, ChangeKind, Cursor, InstanceChange
+from machinami.kernel.change import Change, Cursor
 from machinami.kernel.clock import Clock, iso
 from machinami.kernel.entity import Entity, Instance, from_document
 from machinami.kernel.errors import MachinamiError, Refusal
@@ -30,6 +30,9 @@ log = structlog.get_logger()
 CHUNK_MIN = 64
 CHUNK_MAX = 2_000
 HOUSEKEEPING_S = 3_600.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TELL_S = 0.02
+"""Commits within this time are told to the readers of the log together: each reading costs them a durable cursor."""
 
 
 class PostgresStore:
@@ -43,6 +46,7 @@ class PostgresStore:
         self._cached_reads = cached_reads
         self._commit_listeners: list[Callable[[], None]] = []
         self.pool = Pool(arguments, readers, settings.number("query_timeout_s"))
+        self.log = ChangeLog(self.pool)
         self.cache = EntityCache(settings.integer("entity_cache_max"))
         self.writer = Writer(
             arguments, clock, self.cache,
@@ -50,6 +54,7 @@ class PostgresStore:
             keep_history=settings.switch("history_kept_on_delete"), on_commit=self._committed,
         )  # fmt: skip
         self._housekeeping: asyncio.Task[None] | None = None
+        self._telling: asyncio.TimerHandle | None = None
 
     async def open(self) -> list[str]:
         """Connect, check durability, migrate, make partitions, start the writer; returns the migrations applied."""
@@ -65,13 +70,20 @@ class PostgresStore:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await self.writer.stop()
+        if self._telling is not None:
+            self._telling.cancel()
         await self.pool.close()
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each commit of this process (a hint only: readers poll as well)."""
+        """Call `listener` shortly after commits of this process (a hint only: readers poll as well)."""
         self._commit_listeners.append(listener)
 
     def _committed(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_S, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
         for listener in self._commit_listeners:
             listener()
 
@@ -130,20 +142,10 @@ class PostgresStore:
         return [TypeCount(row["type"], row["n"]) for row in rows]
 
     async def changes(self, after: Cursor, limit: int) -> list[Change]:
-        rows = await self.pool.fetch(
-            "select transaction, position, at, tenant, sequence, version, kind, document, changed, principal, label"
-            " from change_log where (transaction, position) > ($1::xid8, $2)"
-            " and transaction < pg_snapshot_xmin(pg_current_snapshot()) order by transaction, position limit $3",
-            after.transaction, after.position, limit,
-        )  # fmt: skip
-        return [_change(row) for row in rows]
+        return await self.log.read(after, limit)
 
     async def newest(self) -> Cursor:
-        row = await self.pool.fetch_row(
-            "select transaction, position from change_log where transaction < pg_snapshot_xmin(pg_current_snapshot())"
-            " order by transaction desc, position desc limit 1"
-        )
-        return Cursor(row["transaction"], row["position"]) if row else Cursor()
+        return await self.log.newest()
 
     async def expire(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         rows = await self.pool.fetch(
@@ -160,6 +162,7 @@ class PostgresStore:
         names = ", ".join(row["name"] for row in tables)
         await self.pool.execute(f"truncate {names}")
         self.cache.clear()
+        self.log.forget()
 
     async def keep_house(self) -> None:
         """Make the coming partitions and drop log partitions past their time."""
@@ -231,37 +234,7 @@ class _Walk:
 
 
 def instance_urn(at: datetime, number: int) -> str:
-    """The id of a history instance; it encodes the instance's time, so that the month partition is known."""
-    return f"urn:ngsi-ld:Instance:{int(at.timestamp() * 1_000_000)}-{number}"
-
-
-def _change(row: asyncpg.Record) -> Change:
-    entity = from_document(row["document"], row["version"], row["sequence"])
-    kind = ChangeKind(row["kind"])
-    return Change(
-        cursor=Cursor(row["transaction"], row["position"]),
-        at=row["at"].astimezone(UTC),
-        tenant=row["tenant"],
-        entity=entity,
-        kind=kind,
-        instances=_instances(entity, kind, row["changed"]),
-        principal=row["principal"],
-        label=row["label"],
-    )
-
-
-def _instances(entity: Entity, kind: ChangeKind, changed: list[list[Any]]) -> tuple[InstanceChange, ...]:
-    if kind is not ChangeKind.UPDATED:
-        created = kind is ChangeKind.CREATED
-        return tuple(
-            InstanceChange(name, one.get("datasetId"), None if created else one, one if created else None)
-            for name, instances in entity.attributes.items()
-            for one in instances
-        )
-    found = []
-    for name, dataset_id, before, removed in changed:
-        after = None
-        if not removed:
-            after = next((one for one in entity.attributes.get(name, []) if one.get("datasetId") == dataset_id), None)
-        found.append(InstanceChange(name, dataset_id, before, after))
-    return tuple(found)
+    """The id of a history instance; it encodes the instance's time (UTC; the driver gives the first and last instants of
+    the calendar without a zone), so that the month partition is known.
+    """
+    return f"urn:ngsi-ld:Instance:{(at.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)}-{number}"

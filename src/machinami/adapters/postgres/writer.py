@@ -31,6 +31,10 @@ READ = """select e.tenant, e.id, e.sequence, e.version, e.document from entity e
 join unnest($1::text[], $2::smallint[], $3::text[]) as g(tenant, shard, id)
 on e.tenant = g.tenant and e.shard = g.shard and e.id = g.id"""
 
+PLANS = """set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off;
+set enable_mergejoin = off"""
+"""A group's statements are planned once, by index: each reaches its rows by key, however large the tables are by then."""
+
 
 class EntityCache:
     """Committed entities, least recently used out first. A read that overlapped a commit is not kept."""
@@ -228,7 +232,9 @@ class Writer:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._arguments)
+            connection = await connect(self._arguments)
+            await connection.execute(PLANS)
+            self._connection = connection
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -66,11 +66,12 @@ class Contexts:
         return context
 
     async def _build(self, tenant: str, local: Any) -> Context:
-        for _ in range(FETCHES_MAX + 1):
+        for obtained in range(FETCHES_MAX + 1):
             try:
                 return build_context(local, lambda url: self._known(tenant, url), depth_max=self._depth_max)
             except ContextMissing as missing:
-                await self._obtain(tenant, missing.url)
+                if obtained < FETCHES_MAX:
+                    await self._obtain(tenant, missing.url)
         raise Refusal("data.context.too_many_documents", most=str(FETCHES_MAX))
 
     def _known(self, tenant: str, url: str) -> Any:
@@ -90,6 +91,8 @@ class Contexts:
                 raise Refusal("data.context.not_available", url=url, reason="failed a moment ago")
             try:
                 document = await self._fetcher.fetch(url)
+                if not isinstance(document, dict) or "@context" not in document:
+                    raise Refusal("data.context.not_a_context")
             except MachinamiError as error:
                 self._failed[url] = self._clock.monotonic()
                 if len(self._failed) > self._cache_max:

@@ -13,7 +13,7 @@ from machinami.data.subscriptions.ports import MatchStore
 from machinami.data.subscriptions.service import Standing, Subscriptions
 from machinami.kernel.change import Change, Cursor
 from machinami.kernel.clock import Clock, iso
-from machinami.kernel.errors import MachinamiError
+from machinami.kernel.errors import Refusal
 from machinami.kernel.ids import stable_urn
 from machinami.standards.ngsi_ld.contexts import CORE_CONTEXT_URL, Context, core_context
 from machinami.standards.ngsi_ld.notifications import notification_message
@@ -31,35 +31,35 @@ class Matcher:
         self._contexts = contexts
         self._matches = matches
         self._clock = clock
-        self._last_sent: dict[Sending, float] = {}
+        self._pauses: dict[Sending, float] = {}
         self.matched = 0
 
     async def handle(self, old: Cursor, changes: list[Change]) -> None:
         """Queue what the changes cause and move the cursor, in one transaction."""
-        sent = dict(self._last_sent)
-        rows = [row for change in changes for row in await self._deliveries(change, sent)]
+        now = self._clock.monotonic()
+        pauses = {sending: until for sending, until in self._pauses.items() if until > now}
+        rows = [row for change in changes for row in await self._deliveries(change, pauses)]
         await self._matches.commit_matches(CONSUMER, old, changes[-1].cursor, rows)
-        self._last_sent = sent  # only now: a batch that failed is matched again and must not find itself throttled
+        self._pauses = pauses  # only now: a batch that failed is matched again and must not find itself throttled
         self.matched += len(rows)
 
-    async def _deliveries(self, change: Change, sent: dict[Sending, float]) -> list[Delivery]:
+    async def _deliveries(self, change: Change, pauses: dict[Sending, float]) -> list[Delivery]:
         now_text = iso(self._clock.now())
         return [
             await self._delivery(standing, change, now_text)
             for standing in self._subscriptions.standing(change)
-            if rules.fires(standing.subscription, change, now_text) and not self._throttled(standing, sent)
+            if rules.fires(standing.subscription, change, now_text) and not self._throttled(standing, pauses)
         ]
 
-    def _throttled(self, standing: Standing, sent: dict[Sending, float]) -> bool:
+    def _throttled(self, standing: Standing, pauses: dict[Sending, float]) -> bool:
         """Whether the minimum time since the last notification has not passed; on the monotonic clock (trust-N13)."""
         pause = standing.subscription.throttling_s
         if not pause:
             return False
-        key, now = (standing.tenant, standing.subscription.id, standing.created_at), self._clock.monotonic()
-        last = sent.get(key)
-        if last is not None and now - last < pause:
+        sending, now = (standing.tenant, standing.subscription.id, standing.created_at), self._clock.monotonic()
+        if pauses.get(sending, now) > now:
             return True
-        sent[key] = now
+        pauses[sending] = now + pause
         return False
 
     async def _context(self, standing: Standing, local: Any) -> tuple[Context, Any]:
@@ -69,7 +69,7 @@ class Matcher:
         """
         try:
             return await self._contexts.resolve(standing.tenant, local), local or CORE_CONTEXT_URL
-        except MachinamiError as error:
+        except Refusal as error:
             logger.warning("notifying %s in full names: %s %s", standing.subscription.id, error.code, error.parameters)
             return core_context(), CORE_CONTEXT_URL
 

@@ -38,10 +38,9 @@ def fires(subscription: Subscription, change: Change, now_text: str) -> bool:
     """Whether a change is one that the subscription waits for and the entity matches its query."""
     if status_of(subscription, now_text) != "active":
         return False
-    if not any(_attribute_trigger(one) in subscription.triggers for one in relevant(subscription, change)) and (
-        _ENTITY_TRIGGERS[change.kind] not in subscription.triggers
-        or (subscription.watched and not relevant(subscription, change))
-    ):
+    watched = relevant(subscription, change)
+    by_entity = _ENTITY_TRIGGERS[change.kind] in subscription.triggers and (bool(watched) or not subscription.watched)
+    if not by_entity and not any(_attribute_trigger(one) in subscription.triggers for one in watched):
         return False
     entity = replace(change.entity, expires_at=None) if change.kind is ChangeKind.DELETED else change.entity
     return matches(entity, subscription.query, now_text)
@@ -66,7 +65,7 @@ def told(subscription: Subscription, change: Change) -> Entity:
             attributes[one.attribute] = [*attributes.get(one.attribute, []), stone]
         elif one.after is not None and one.before is not None and subscription.notification.show_changes:
             attributes[one.attribute] = [
-                {**instance, **_previous(one.before)} if instance is one.after or instance == one.after else instance
+                {**instance, **_previous(one.before)} if instance == one.after else instance
                 for instance in attributes.get(one.attribute, [])
             ]
     return replace(entity, attributes=attributes)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from machinami.bootstrap.core import Core
-from machinami.entrypoints.http.messages import Answer, Call, integer, json_answer
+from machinami.entrypoints.http.messages import Answer, Call, integer, json_answer, json_object, text_member
 from machinami.entrypoints.http.routing import Routes
 from machinami.kernel.access import require
 from machinami.kernel.caller import Role
 from machinami.kernel.clock import iso
 from machinami.kernel.errors import Refusal
-from machinami.standards.json_input import loads
 
 DEAD_LETTERS_MAX = 1_000
 
@@ -29,7 +28,7 @@ class AdministrationHandlers:
     async def add_webhook(self, call: Call) -> Answer:
         """POST /api/alarm-webhooks {name, url}."""
         body = self._object(call)
-        made = await self._core.webhooks.add(call.caller, str(body.get("name", "")), str(body.get("url", "")))
+        made = await self._core.webhooks.add(call.caller, text_member(body, "name"), text_member(body, "url"))
         return json_answer(made, 201)
 
     async def remove_webhook(self, call: Call) -> Answer:
@@ -62,7 +61,7 @@ class AdministrationHandlers:
         """POST /api/dead-letters/requeue {numbers}: send them again under their old notification ids."""
         require(call.caller, Role.OPERATOR)
         numbers = self._object(call).get("numbers")
-        whole = isinstance(numbers, list) and all(isinstance(one, int) and one > 0 for one in numbers)
+        whole = isinstance(numbers, list) and all(type(one) is int and 0 < one < 2**63 for one in numbers)
         if not whole or not 0 < len(numbers or []) <= DEAD_LETTERS_MAX:
             wanted = f"1 to {DEAD_LETTERS_MAX} whole numbers"
             raise Refusal("http.query.not_valid", name="numbers", value=str(numbers)[:50], wanted=wanted)
@@ -73,15 +72,12 @@ class AdministrationHandlers:
     async def password(self, call: Call) -> Answer:
         """POST /auth/password {name, password, current}: one's own with the current one, others' as administrator."""
         body = self._object(call)
-        name, password, current = (str(body.get(member, "")) for member in ("name", "password", "current"))
+        name, password, current = (text_member(body, member) for member in ("name", "password", "current"))
         await self._core.identity.set_password(call.caller, name, password, current)
         return Answer(204)
 
     def _object(self, call: Call) -> dict[str, Any]:
-        document = loads(call.body, self._core.settings.integer("json_depth_max"))
-        if not isinstance(document, dict):
-            raise Refusal("http.query.not_valid", name="body", value="…", wanted="a JSON object")
-        return document
+        return json_object(call, self._core.settings.integer("json_depth_max"))
 
 
 def administration_routes(core: Core) -> list[Routes]:

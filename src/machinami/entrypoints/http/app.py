@@ -23,6 +23,7 @@ from machinami.entrypoints.http.messages import Answer, json_answer
 from machinami.entrypoints.http.metrics import Metrics
 from machinami.entrypoints.http.ngsi_ld.routes import ngsi_ld_routes
 from machinami.entrypoints.http.problems import problem_answer
+from machinami.entrypoints.http.routing import Routes
 from machinami.entrypoints.web.pages import routes as page_routes
 from machinami.kernel.access import require
 from machinami.kernel.caller import DEFAULT_TENANT, Caller, Role, development_caller
@@ -34,6 +35,12 @@ from machinami.linkage.importing.runs import ImportRequest, UploadedFile
 FILES_MAX: Final = 200
 TO_PAGES: Final = frozenset({("GET", "/api/stream"), ("POST", "/api/imports")})
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+def api_routes(core: Core) -> list[Routes]:
+    """All routes of the APIs; the first whose prefix covers a path answers."""
+    api = ngsi_ld_routes(core.entities, core.contexts, core.subscriptions, core.settings)
+    return [api, *administration_routes(core), *console_routes(core)]
 
 
 class Application:
@@ -51,13 +58,12 @@ class Application:
         """The application to hand to an HTTP server; `authenticate` replaces the usual way of saying who calls."""
         core = self._core
         known = authenticate or self.authenticate
-        api = ngsi_ld_routes(core.entities, core.contexts, core.subscriptions, core.settings)
         pages = Starlette(
             routes=[*self._routes(known), *page_routes(page_guard=self._page_guard)],
             exception_handlers={HTTPException: _http_problem, Exception: _internal_problem},
         )
         return Server(
-            [api, *administration_routes(core), *console_routes(core)], pages, known, self.metrics, core.clock,
+            api_routes(core), pages, known, self.metrics, core.clock,
             body_bytes_max=core.settings.integer("body_bytes_max"), to_pages=TO_PAGES,
         )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -10,15 +9,14 @@ from machinami import __version__
 from machinami.bootstrap.core import Core
 from machinami.command.alarms.presentation import page_document, record_document
 from machinami.command.alarms.service import LIST_MAX
-from machinami.entrypoints.http.messages import JSON, Answer, Call, integer, json_answer
+from machinami.entrypoints.http.messages import Answer, Call, instant_member, integer, json_answer, json_object, text_member
 from machinami.entrypoints.http.routing import Routes
 from machinami.kernel.access import require
 from machinami.kernel.caller import Role
-from machinami.kernel.clock import iso, parse_instant
+from machinami.kernel.clock import iso
 from machinami.kernel.errors import Refusal
 from machinami.security.identity.model import ApiKey, Login
 from machinami.security.identity.rules import SESSION_COOKIE
-from machinami.standards.json_input import loads
 
 SEARCH_CHARACTERS_MAX: Final = 100
 
@@ -113,7 +111,7 @@ class ConsoleHandlers:
         body = self._object(call) if call.body else {}
         alarm_id, action = call.segments
         record = await self._core.alarms.act(
-            call.caller, alarm_id, action, _text(body, "text"), _text(body, "to"), _instant(body, "until")
+            call.caller, alarm_id, action, text_member(body, "text"), text_member(body, "to"), instant_member(body, "until")
         )
         self._core.alarms_changed(call.caller.tenant, [record.alarm])
         return json_answer(record_document(record, self._core.clock.now()))
@@ -159,7 +157,7 @@ class ConsoleHandlers:
         given = body.get("roles", [])
         if not isinstance(given, list) or not all(one in list(Role) for one in given):
             raise Refusal("http.query.not_valid", name="roles", value=str(given)[:50], wanted=f"an array of {', '.join(Role)}")
-        name, expires_at = _text(body, "name"), _instant(body, "expires_at")
+        name, expires_at = text_member(body, "name"), instant_member(body, "expires_at")
         key, secret = await self._core.identity.create_key(call.caller, name, [Role(one) for one in given], expires_at)
         return json_answer({**_key(key), "secret": secret}, 201, headers={"cache-control": "no-store"})
 
@@ -178,12 +176,12 @@ class ConsoleHandlers:
     async def login(self, call: Call) -> Answer:
         """POST /auth/login {name, password}; open to all."""
         body = self._object(call)
-        return self._welcome(call, await self._core.identity.login(_text(body, "name"), _text(body, "password")))
+        return self._welcome(call, await self._core.identity.login(text_member(body, "name"), text_member(body, "password")))
 
     async def setup(self, call: Call) -> Answer:
         """POST /auth/setup {code, name, display_name, password}; open to all until the first administrator is made."""
         body = self._object(call)
-        words = [_text(body, name) for name in ("code", "name", "display_name", "password")]
+        words = [text_member(body, name) for name in ("code", "name", "display_name", "password")]
         return self._welcome(call, await self._core.identity.complete_setup(*words))
 
     def _welcome(self, call: Call, login: Login) -> Answer:
@@ -195,13 +193,7 @@ class ConsoleHandlers:
         return answer
 
     def _object(self, call: Call) -> dict[str, Any]:
-        """The JSON object of a body. Only as JSON: a form of another site can't send that without asking first."""
-        if call.media_type != JSON:
-            raise Refusal("http.media_type.unsupported", given=call.media_type or "none", allowed=JSON)
-        document = loads(call.body, self._core.settings.integer("json_depth_max"))
-        if not isinstance(document, dict):
-            raise Refusal("http.query.not_valid", name="body", value="…", wanted="a JSON object")
-        return document
+        return json_object(call, self._core.settings.integer("json_depth_max"))
 
 
 BUNDLED_BASEMAP: Final = {
@@ -231,22 +223,6 @@ def _key(key: ApiKey) -> dict[str, Any]:
         "created_by": key.created_by, "expires_at": iso(key.expires_at) if key.expires_at else None,
         "revoked": key.revoked_at is not None,
     }  # fmt: skip
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    value = body.get(name)
-    if value is not None and not isinstance(value, str):
-        raise Refusal("http.query.not_valid", name=name, value=str(value)[:50], wanted="a text")
-    return value or ""
-
-
-def _instant(body: dict[str, Any], name: str) -> datetime | None:
-    text = _text(body, name)
-    try:
-        return parse_instant(text) if text else None
-    except ValueError as error:
-        wanted = "an ISO 8601 time with offset"
-        raise Refusal("http.query.not_valid", name=name, value=text[:50], wanted=wanted) from error
 
 
 def console_routes(core: Core) -> list[Routes]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
 from machinami.kernel.caller import Caller
+from machinami.kernel.clock import parse_instant
 from machinami.kernel.errors import Refusal
+from machinami.standards.json_input import loads
 
 JSON: Final = "application/json"
 LD_JSON: Final = "application/ld+json"
@@ -71,6 +74,34 @@ def integer(call: Call, name: str, default: int, least: int, most: int) -> int:
     if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 10 or not least <= int(text) <= most:
         raise Refusal("http.query.not_valid", name=name, value=text[:50], wanted=f"a whole number from {least} to {most}")
     return int(text)
+
+
+def json_object(call: Call, depth_max: int) -> dict[str, Any]:
+    """The JSON object of a body. Only as JSON: a form of another site can't send that without asking first."""
+    if call.media_type != JSON:
+        raise Refusal("http.media_type.unsupported", given=call.media_type or "none", allowed=JSON)
+    document = loads(call.body, depth_max)
+    if not isinstance(document, dict):
+        raise Refusal("http.query.not_valid", name="body", value="…", wanted="a JSON object")
+    return document
+
+
+def text_member(body: Mapping[str, Any], name: str) -> str:
+    """A text of a JSON object, empty if it is absent or null."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Refusal("http.query.not_valid", name=name, value=str(value)[:50], wanted="a text")
+    return value or ""
+
+
+def instant_member(body: Mapping[str, Any], name: str) -> datetime | None:
+    """A time of a JSON object, None if it is absent or null."""
+    text = text_member(body, name)
+    try:
+        return parse_instant(text) if text else None
+    except ValueError as error:
+        wanted = "an ISO 8601 time with offset"
+        raise Refusal("http.query.not_valid", name=name, value=text[:50], wanted=wanted) from error
 
 
 def only(call: Call, allowed: frozenset[str]) -> None:

@@ -33,7 +33,7 @@ THEMES: Final = ("day", "night")
 LANGUAGE_COOKIE: Final = "mn_lang"
 THEME_COOKIE: Final = "mn_theme"
 
-PageGuard = Callable[[Request], Response | None | Awaitable[Response | None]]
+PageGuard = Callable[[Request], Awaitable[Response | None] | Response | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,12 +63,6 @@ def split_pair(cell: Cell) -> tuple[str, str] | None:
     return (found[1].strip(), found[2].strip()) if found else None
 
 
-def looks_like_pair(cell: Cell) -> bool:
-    """Whether a cell holds two coordinates in one."""
-    pair = split_pair(cell)
-    return pair is not None and all(parse_degrees(part)[0] is not None for part in pair)
-
-
 def read_position(latitude: Cell, longitude: Cell, town: Town) -> Position:
     """Judge a row's two coordinates against the globe, Japan and the town."""
     texts = [published_text(latitude).strip(), published_text(longitude).strip()]

@@ -77,7 +77,12 @@ class Client:
         }
         sent: list[MutableMapping[str, Any]] = []
 
+        asked: list[bool] = []
+
         async def receive() -> MutableMapping[str, Any]:
+            if asked:
+                await asyncio.Event().wait()
+            asked.append(True)
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: MutableMapping[str, Any]) -> None:
@@ -291,5 +296,5 @@ def test_base_map_labels_are_in_both_languages() -> None:
 def test_packed_copy_is_the_file(client: Client) -> None:
     answer = client.get(pages.static_files().url("css/base.css"))
     assert answer.raw != answer.content == (STATIC / "css/base.css").read_bytes()
-    plain = client.get(pages.static_files().url("css/base.css"), headers={"Accept-Encoding": "identity"})
+    plain = client.get(pages.static_files().url("css/base.css"), headers={"accept-encoding": "identity"})
     assert plain.raw == answer.content

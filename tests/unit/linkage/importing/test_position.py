@@ -2,7 +2,7 @@ import pytest
 
 from machinami.linkage.importing.catalogue import find_town
 from machinami.linkage.importing.model import Town
-from machinami.linkage.importing.position import looks_like_pair, parse_degrees, read_position, split_pair
+from machinami.linkage.importing.position import parse_degrees, read_position, split_pair
 
 TOWN = find_town("372013")
 
@@ -59,5 +59,4 @@ def test_parse_degrees_refuses_when_minutes_exceed_59():
 
 def test_split_pair_finds_both_parts_when_combined_in_one_cell():
     assert split_pair("34.3428, 134.0467") == ("34.3428", "134.0467")
-    assert looks_like_pair("34.3428,134.0467")
-    assert not looks_like_pair("高松市,番町")
+    assert split_pair("町役場前") is None

@@ -88,7 +88,7 @@ create index record_in_order on record (tenant, kind, number);
 
 -- Decide-then-write: the caller has decided on versions it read; if one moved meanwhile, MN001 is raised and nothing is
 -- written. `p_action`: 0 nothing (created and removed within the group), 1 insert, 2 update, 3 delete. Side rows name their
--- entity by its place (from 1) in the entity arrays. Returns the entities' sequences.
+-- entity by its place (from 1) in the entity arrays; a log row without a document has its entity's. Returns the entities' sequences.
 create function write_group(
   p_tenant text[], p_shard smallint[], p_id text[], p_action smallint[], p_version bigint[], p_new_version bigint[],
   p_sequence bigint[], p_document jsonb[], p_expires timestamptz[],
@@ -198,7 +198,7 @@ begin
         as g(i, attribute, at, instance, o) order by g.o;
   end if;
   insert into change_log (at, tenant, sequence, version, kind, document, changed, principal, label)
-    select p_now, p_tenant[g.i], sequences[g.i], g.version, g.kind, g.document, g.changed, g.principal, g.label
+    select p_now, p_tenant[g.i], sequences[g.i], g.version, g.kind, coalesce(g.document, p_document[g.i]), g.changed, g.principal, g.label
     from unnest(log_i, log_version, log_kind, log_document, log_changed, log_principal, log_label) with ordinality
       as g(i, version, kind, document, changed, principal, label, o) order by g.o;
   return sequences;

@@ -26,7 +26,7 @@ export function alarmRow(row, target, act) {
   const body = html`${severity(row.severity)}
     <span class="alarm-brief">
       <strong>${headline(row)}</strong>
-      <small><span lang="ja">${row.area_name}</span> · <time datetime=${row.raised_at} title=${moment(row.raised_at)}>${age(row.raised_at)}</time> ${honestMarks(row)} ${axes(row)}</small>
+      <small><span lang="ja">${row.area_name}</span><time datetime=${row.raised_at} title=${moment(row.raised_at)}>${age(row.raised_at)}</time>${honestMarks(row)}${axes(row)}</small>
     </span>`;
   const blink = row.severity === "critical" && !row.acknowledged && row.active ? "blink" : "";
   return target

@@ -1,0 +1,249 @@
+"""A query's narrowings lose no answer: what `data.matching` finds is among the rows that the SQL selects.
+
+The pieces of SQL run here on SQLite, over the index rows of generated cities. Its binary order of texts is that of the
+"C" collation; the few PostgreSQL forms that are used are rewritten. tests/contract asks real servers the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from generated_cities import D, LOCATION, cities, narrow_queries
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from machinami.adapters.postgres.index_rows import OPAQUE, TEXT_CHARACTERS_MAX, path_key, rows_of
+from machinami.adapters.postgres.query_sql import PROBE_ROWS_MAX, Sql, exact, joined, plan_query
+from machinami.data.matching import matches
+from machinami.kernel.clock import iso
+from machinami.kernel.entity import Entity
+from machinami.kernel.errors import Refusal
+from machinami.kernel.ids import shard_of
+from machinami.kernel.query import (
+    AttributePath,
+    Compare,
+    Comparison,
+    EntityQuery,
+    Exists,
+    GeoQuery,
+    GeoRelation,
+    Range,
+    Selector,
+    TypeSelection,
+)
+
+NOW = datetime(2026, 5, 14, 4, 0, tzinfo=UTC)
+TENANT = "town"
+LEVEL = f"{D}level"
+SCHEMA = """
+create table entity (tenant, shard, id, sequence, expires_at);
+create table entity_type (tenant, type, sequence);
+create table entity_attribute (tenant, path, sequence);
+create table entity_number (tenant, path, value, sequence);
+create table entity_text (tenant, path, value, sequence);
+create table entity_cell (tenant, path, cell, sequence);
+"""
+
+
+class Index:
+    """The index tables of a city, beside those of another tenant that must never show."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.executescript(SCHEMA)
+
+    def add(self, tenant: str, entity: Entity) -> None:
+        rows, number = rows_of(entity, None), entity.sequence
+        put = self._connection.executemany
+        put("insert into entity values (?, ?, ?, ?, ?)", [(tenant, shard_of(tenant, entity.id), entity.id, number, entity.expires_at)])
+        put("insert into entity_type values (?, ?, ?)", [(tenant, one, number) for one in entity.types])
+        put("insert into entity_attribute values (?, ?, ?)", [(tenant, one, number) for one in rows.attributes])
+        for table, pairs in (("number", rows.numbers), ("text", rows.texts), ("cell", rows.cells)):
+            put(f"insert into entity_{table} values (?, ?, ?, ?)", [(tenant, *pair, number) for pair in pairs])
+
+    def rows(self, sql: Sql) -> list[tuple[Any, ...]]:
+        text, parameters = sql.numbered()
+        text = re.sub(r"(^|\(|union |intersect )\((?=\(|select)", r"\1select * from (", text)
+        text = re.sub(r"(?<=from \()\((?=\(|select)", "select * from (", text)
+        text = re.sub(r"= any\((\$\d+)::\w+\[\]\)", r"in (select value from json_each(\1))", text)
+        text = re.sub(r"\$(\d+)", r"?\1", text)
+        values = [json.dumps(one) if isinstance(one, list) else iso(one) if isinstance(one, datetime) else one for one in parameters]
+        return self._connection.execute(text, values).fetchall()
+
+    def sequences(self, sql: Sql) -> set[int]:
+        return {row[0] for row in self.rows(sql)}
+
+
+@contextmanager
+def indexed(city: tuple[Entity, ...]) -> Iterator[tuple[Index, list[Entity]]]:
+    """The index of a city whose entities have sequences from 1, and the entities."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        index = Index(connection)
+        numbered = [replace(one, sequence=place) for place, one in enumerate(city, start=1)]
+        for one in numbered:
+            index.add(TENANT, one)
+            index.add("other town", replace(one, sequence=one.sequence + 1_000))
+        yield index, numbered
+    finally:
+        connection.close()
+
+
+def wanted(city: list[Entity], query: EntityQuery) -> set[int]:
+    try:
+        return {one.sequence for one in city if matches(one, query, iso(NOW))}
+    except Refusal:
+        return set()
+
+
+@settings(max_examples=60)
+@given(cities, st.lists(narrow_queries, min_size=4, max_size=4))
+def test_plan_query_keeps_every_entity_that_matches(city: tuple[Entity, ...], queries: list[EntityQuery]) -> None:
+    with indexed(city) as (index, numbered):
+        for query in queries:
+            plan, answer = plan_query(TENANT, query), wanted(numbered, query)
+            for narrowing in plan.narrowings:
+                assert answer <= index.sequences(narrowing), (query, narrowing)
+            for size in (0, PROBE_ROWS_MAX + 1):
+                driven = index.sequences(plan.driver([size] * len(plan.narrowings)))
+                assert answer <= driven <= {one.sequence for one in numbered}, query
+
+
+@settings(max_examples=20)
+@given(cities, st.lists(narrow_queries, min_size=3, max_size=3))
+def test_probe_counts_the_rows_of_each_narrowing(city: tuple[Entity, ...], queries: list[EntityQuery]) -> None:
+    with indexed(city) as (index, _):
+        for query in queries:
+            plan = plan_query(TENANT, query)
+            if plan.narrowings:
+                [sizes] = index.rows(plan.probe())
+                assert len(sizes) == len(plan.narrowings)
+                for size, one in zip(sizes, plan.narrowings, strict=True):
+                    assert size >= len(index.sequences(one))
+
+
+types = st.sampled_from([f"{D}Shelter", f"{D}Gauge", f"{D}Park"])
+
+
+@settings(max_examples=30)
+@given(cities, st.none() | types)
+def test_count_is_the_number_of_answers_when_the_plan_is_exact(city: tuple[Entity, ...], kind: str | None) -> None:
+    selectors = () if kind is None else (Selector(types=TypeSelection((frozenset([kind]),))),)
+    query = EntityQuery(selectors=selectors)
+    assert exact(query)
+    with indexed(city) as (index, numbered):
+        plan = plan_query(TENANT, query)
+        [(total,)] = index.rows(plan.count(plan.driver([]), NOW))
+        assert total == len(wanted(numbered, query))
+
+
+@settings(max_examples=50)
+@given(narrow_queries)
+def test_exact_is_said_only_of_one_plain_type_or_of_everything(query: EntityQuery) -> None:
+    if exact(query):
+        assert not (query.attributes or query.condition or query.geo or query.scope)
+        assert len(query.selectors) <= 1
+        assert all(one.ids is None and one.id_pattern is None for one in query.selectors)
+
+
+def thing(value: Any, kind: str = "Property", member: str = "value") -> tuple[Entity, ...]:
+    return (Entity("urn:1", ("T",), {LEVEL: [{"type": kind, member: value}]}),)
+
+
+def compare(operator: Comparison, *operands: Any, members: tuple[str, ...] = ()) -> EntityQuery:
+    return EntityQuery(condition=Compare(AttributePath(LEVEL, (), members), operator, operands))
+
+
+@pytest.mark.parametrize(
+    ("value", "query"),
+    [
+        (12345678901234569, compare(Comparison.GREATER, 12345678901234568)),
+        (12345678901234567, compare(Comparison.LESS, 12345678901234568)),
+        (12345678901234567, compare(Comparison.EQUAL, Range(12345678901234567, 12345678901234567))),
+        (2**63, compare(Comparison.GREATER_EQUAL, 2**63)),
+        ({"deep": 7}, compare(Comparison.EQUAL, 7, members=("deep",))),
+        ([[5]], compare(Comparison.NOT_EQUAL, 6)),
+        ({"@value": 5}, compare(Comparison.EQUAL, 5)),
+        ("x" * 200, compare(Comparison.EQUAL, "x" * 200)),
+        ("長" * 200, compare(Comparison.EQUAL, "長" * 200)),
+        (False, compare(Comparison.EQUAL, False)),
+        (None, EntityQuery(condition=Exists(AttributePath(LEVEL)))),
+    ],
+)
+def test_plan_query_keeps_the_entity_when_the_value_is_an_odd_one(value: Any, query: EntityQuery) -> None:
+    with indexed(thing(value)) as (index, numbered):
+        assert wanted(numbered, query) == {1}
+        plan = plan_query(TENANT, query)
+        assert index.sequences(plan.driver([0] * len(plan.narrowings))) == {1}
+
+
+def test_plan_query_narrows_to_the_value_when_it_is_plain() -> None:
+    """Not only is nothing lost: a number, a text, a place or an id that is asked for is found by its own rows."""
+    here = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [134.0, 34.0]}}
+    there = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [134.1, 34.0]}}
+    city = (
+        Entity("urn:1", ("T",), {LEVEL: [{"type": "Property", "value": 1}], LOCATION: [here]}),
+        Entity("urn:2", ("T",), {LEVEL: [{"type": "Property", "value": "two"}], LOCATION: [there]}, ("/a/b",)),
+    )
+    near = GeoQuery(GeoRelation.NEAR, "Point", (134.1, 34.0), LOCATION, 500.0)
+    queries = [
+        compare(Comparison.GREATER, 1.5),
+        compare(Comparison.EQUAL, "two"),
+        compare(Comparison.LESS, 0.5),
+        EntityQuery(geo=near),
+        EntityQuery(selectors=(Selector(ids=frozenset(["urn:2"])),)),
+    ]
+    with indexed(city) as (index, _):
+        found = [index.sequences(plan_query(TENANT, query).driver([0])) for query in queries]
+    assert found == [set(), {2}, set(), {2}, {2}]
+
+
+def test_rows_of_marks_what_it_does_not_look_into_and_cuts_long_texts() -> None:
+    path = path_key(LEVEL)
+    rows = rows_of(thing([1, "x" * 300, True, {"a": 1}, [2.5]])[0], None)
+    assert rows.attributes == {path}
+    assert rows.numbers == {(path, 1.0), (path, 2.5)}
+    assert rows.texts == {(path, "x" * TEXT_CHARACTERS_MAX), (path, "true"), (path, OPAQUE)}
+    assert rows_of(None, None).attributes == set()
+
+
+def test_rows_of_takes_the_named_attributes_only_when_some_are_named() -> None:
+    entity = Entity("urn:1", ("T",), {LEVEL: [{"type": "Property", "value": 1}], D + "b": [{"type": "Property", "value": 2}]})
+    assert rows_of(entity, frozenset([D + "b"])).numbers == {(path_key(D + "b"), 2.0)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "member", "value", "texts"),
+    [
+        ("LanguageProperty", "languageMap", {"ja": "駅", "en": ["station", "stop"]}, {"駅", "station", "stop"}),
+        ("Relationship", "object", ["urn:a", "urn:b"], {"urn:a", "urn:b"}),
+        ("ListRelationship", "objectList", [{"object": "urn:a"}], {OPAQUE}),
+        ("VocabProperty", "vocab", "urn:v", {"urn:v"}),
+        ("ListProperty", "valueList", ["p", ["q"]], {"p", "q"}),
+        ("JsonProperty", "json", {"a": 1}, {OPAQUE}),
+    ],
+)
+def test_rows_of_indexes_the_texts_of_each_kind(kind: str, member: str, value: Any, texts: set[str]) -> None:
+    assert {text for _, text in rows_of(thing(value, kind, member)[0], None).texts} == texts
+
+
+def test_path_key_is_a_signed_64_bit_hash_that_never_changes() -> None:
+    """It is stored in every index row: another hash would need a migration."""
+    assert path_key("https://uri.etsi.org/ngsi-ld/location") == PATH_OF_LOCATION
+    assert -(2**63) <= PATH_OF_LOCATION < 2**63
+
+
+def test_numbered_puts_parameters_in_order_when_pieces_are_joined() -> None:
+    sql = joined(" union ", [Sql("a = ?", (1,)), joined(" intersect ", [Sql("b = ? and c = ?", (2, 3)), Sql("d")]), Sql("e ?", (4,))])
+    assert sql.numbered() == ("(a = $1) union ((b = $2 and c = $3) intersect (d)) union (e $4)", (1, 2, 3, 4))
+
+
+PATH_OF_LOCATION = 6599822627781930028

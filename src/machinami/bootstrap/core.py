@@ -29,7 +29,7 @@ from machinami.adapters.postgres.store import PostgresStore
 from machinami.adapters.sheets import SheetBounds, read_tables
 from machinami.bootstrap.errors import register_all
 from machinami.bootstrap.joints import CityEntitiesOverData, LateAlertsOverCommand, MapAlarmsOverCommand, MapEntitiesOverData
-from machinami.bootstrap.profile import Profile, empty_profile
+from machinami.bootstrap.profile import Profile, plain_profile
 from machinami.citymap.live import ALL, LiveFeed
 from machinami.citymap.service import CityMap
 from machinami.command.alarms.consumer import AlarmConsumer
@@ -52,6 +52,7 @@ from machinami.kernel.clock import Clock, SystemClock
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.settings import Settings
 from machinami.linkage.feeds.service import Feeds
+from machinami.linkage.importing.catalogue import load_models
 from machinami.linkage.importing.model import Table
 from machinami.linkage.importing.runs import Imports
 from machinami.security.egress.model import EgressPolicy
@@ -74,7 +75,7 @@ class Options:
     store: str = ""
     postgres_bin: Path | None = None
     dev: bool = False
-    profile: Profile = field(default_factory=empty_profile)
+    profile: Profile = field(default_factory=plain_profile)
     settings: Settings = field(default_factory=Settings)
     clock: Clock = field(default_factory=SystemClock)
 
@@ -164,6 +165,7 @@ class Core:
             unpack_ratio_max=settings.integer("import_unpack_ratio_max"),
             rows_max=settings.integer("import_rows_max"),
             columns_max=settings.integer("import_columns_max"),
+            cells_max=settings.integer("import_cells_max"),
         )
 
         def read(data: bytes, name: str, progress: Callable[[str, int, int], None]) -> list[Table]:
@@ -173,7 +175,7 @@ class Core:
         self.feeds = Feeds(city, LateAlertsOverCommand(self.alarms, self.alarms_changed))
         self.citymap = CityMap(
             self.profile.view, MapEntitiesOverData(self.entities), MapAlarmsOverCommand(self.alarms, self.clock),
-            self.profile.areas,
+            self.profile.areas, {model.type_iri: (model.ja, model.en) for model in load_models()},
         )  # fmt: skip
         limits = IdentityLimits(
             setup_code_minutes=settings.integer("setup_code_minutes"),
@@ -318,6 +320,7 @@ class GuardedFetcher:
 def lane_limits(settings: Settings) -> LaneLimits:
     """The bounds of delivery from the settings table."""
     return LaneLimits(
+        in_flight_max=settings.integer("delivery_total_in_flight_max"),
         lane_in_flight_max=settings.integer("delivery_in_flight_max"),
         timeout_s=settings.number("delivery_timeout_s"),
         backoff_min_s=settings.number("delivery_backoff_min_s"),

@@ -41,6 +41,7 @@ GENERAL = {
         "Leave --host out, or use `machinami up` for a network.",
         "--host を省くか、ネットワークで使うときは machinami up を使ってください。",
     ),
+    "cli.settings.not_valid": ErrorText(Kind.BAD_REQUEST_DATA, "The settings are not right: {reason}.", "設定に誤りがあります: {reason}。", "Correct settings.toml in the data folder or the environment variable; docs/settings.md lists all settings.", "データフォルダーの settings.toml または環境変数を直してください。設定の一覧は docs/settings.md にあります。"),
     "cli.port.taken": ErrorText(
         Kind.UNAVAILABLE,
         "Port {port} on {host} can't be used: {reason}.",

@@ -13,9 +13,11 @@ from machinami.command.alarms.conditions import Rule
 from machinami.command.alarms.rule_files import parse_rules
 from machinami.kernel.errors import Refusal
 from machinami.linkage.feeds.simulation import BusPlan, GaugePlan
+from machinami.linkage.importing.catalogue import find_town
 from machinami.standards.alerts import term
 
 PACKAGE = Path(__file__).resolve().parent.parent
+TOWN_ZOOM = 11.5
 FOLDERS = (PACKAGE / "cities", PACKAGE.parent.parent / "cities")
 
 
@@ -68,9 +70,14 @@ def load_profile(name: str) -> Profile:
         raise Refusal("bootstrap.profile.not_valid", profile=name, reason=f"{type(error).__name__}: {error}") from error
 
 
-def empty_profile() -> Profile:
-    """A city that has told nothing of itself yet: `machinami up` before the set-up, `serve` without a profile."""
+def plain_profile(town: str = "") -> Profile:
+    """A city without a profile of its own: only its name and where it lies, or not even that (`town` "")."""
     view = CityView("", "", "新しいまち", "New town", (137.0, 37.5), 4.6, (), ())
+    if town:
+        found = find_town(town)
+        placed = found.longitude is not None and found.latitude is not None
+        center = (found.longitude or 0.0, found.latitude or 0.0) if placed else view.center
+        view = CityView("", found.code, found.name, found.name, center, TOWN_ZOOM if placed else view.zoom, (), ())
     return Profile(PACKAGE, view, {}, (), None, None, (), (), (), 2.0)
 
 

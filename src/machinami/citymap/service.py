@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from machinami.citymap.features import NAME, feature, label_of, name_of, point_of
-from machinami.citymap.model import CityView, Layer
+from machinami.citymap.model import CityView, Domain, Layer
 from machinami.citymap.ports import MapAlarms, MapEntities
 from machinami.kernel.caller import Caller
-from machinami.kernel.entity import Entity
+from machinami.kernel.entity import LOCATION, Entity
 from machinami.kernel.errors import Refusal
 from machinami.kernel.query import EntityQuery, Page, Selector, TypeSelection
+from machinami.standards.alerts import ALERT, BULLETIN
+
+AUTOMATIC: Final = "type:"
+OTHER: Final = Domain("other", "その他", "Other")
+UNMAPPED: Final = frozenset({ALERT, BULLETIN})
+"""Types that the map shows in another way, or that are no places."""
 
 FEATURES_MAX: Final = 20_000
 PAGE: Final = 1_000
@@ -21,10 +27,17 @@ RESULTS_MAX: Final = 30
 
 
 class CityMap:
-    """The layers of one city. `areas` maps area codes of alarms to GeoJSON geometries."""
+    """The layers of one city. `areas` maps area codes of alarms to GeoJSON geometries; `names` (ja, en) name types.
 
-    def __init__(self, view: CityView, entities: MapEntities, alarms: MapAlarms, areas: Mapping[str, Any]) -> None:
+    A type that has places but no layer in the profile gets one by itself (con-E3).
+    """
+
+    def __init__(
+        self, view: CityView, entities: MapEntities, alarms: MapAlarms, areas: Mapping[str, Any],
+        names: Mapping[str, tuple[str, str]],
+    ) -> None:  # fmt: skip
         self.view = view
+        self._names = names
         self._entities = entities
         self._alarms = alarms
         self._areas = areas
@@ -34,18 +47,45 @@ class CityMap:
 
     def layers_of(self, entity: Entity) -> list[Layer]:
         """The layers that show an entity."""
-        return [layer for kind in entity.types for layer in self._by_type.get(kind, [])]
+        known = [layer for kind in entity.types for layer in self._by_type.get(kind, [])]
+        if known or LOCATION not in entity.attributes or entity.types[0] in UNMAPPED:
+            return known
+        return [self._automatic(entity.types[0])]
 
     async def layers(self, caller: Caller) -> list[tuple[Layer, int]]:
-        """All layers with the number of their entities, in order."""
+        """All layers with the number of their entities, in order: the profile's, then those made for other types."""
         counts = await self._entities.counts(caller)
-        return [(layer, counts.get(layer.type, 0)) for layer in sorted(self.view.layers, key=lambda one: one.order)]
+        layers = [(layer, counts.get(layer.type, 0)) for layer in sorted(self.view.layers, key=lambda one: one.order)]
+        for kind, count in counts.items():
+            if kind not in self._by_type and kind not in UNMAPPED and await self._has_places(caller, kind):
+                layers.append((self._automatic(kind), count))
+        return layers
 
-    async def features(self, caller: Caller, layer_id: str) -> dict[str, Any]:
-        """The GeoJSON of a layer; `truncated` says that there is more than the map takes."""
+    def domains(self) -> list[Domain]:
+        """The groups of layers, the one for other types last."""
+        return [*self.view.domains, OTHER]
+
+    def _automatic(self, kind: str) -> Layer:
+        short = kind.rpartition("/")[2]
+        ja, en = self._names.get(kind, (short, short))
+        return Layer(f"{AUTOMATIC}{kind}", OTHER.id, ja, en, kind, "#5b6470", "place", 10_000, visible=True)
+
+    async def _has_places(self, caller: Caller, kind: str) -> bool:
+        placed = EntityQuery(selectors=of_type(kind).selectors, attributes=(LOCATION,))
+        entities, _ = await self._entities.page(caller, placed, Page(1))
+        return bool(entities)
+
+    def _layer(self, layer_id: str) -> Layer:
+        if layer_id.startswith(AUTOMATIC):
+            return self._automatic(layer_id.removeprefix(AUTOMATIC))
         layer = next((one for one in self.view.layers if one.id == layer_id), None)
         if layer is None:
             raise Refusal("citymap.layer.does_not_exist", layer=layer_id)
+        return layer
+
+    async def features(self, caller: Caller, layer_id: str) -> dict[str, Any]:
+        """The GeoJSON of a layer; `truncated` says that there is more than the map takes."""
+        layer = self._layer(layer_id)
         alarms = await self._alarms.by_entity(caller)
         found: list[dict[str, Any]] = []
         after, more = 0, True
@@ -108,7 +148,8 @@ class CityMap:
             rows.append(
                 {
                     "type": short, "iri": kind, "count": count,
-                    "name_ja": layers[0].ja if layers else short, "name_en": layers[0].en if layers else short,
+                    "name_ja": layers[0].ja if layers else self._names.get(kind, (short, short))[0],
+                    "name_en": layers[0].en if layers else self._names.get(kind, (short, short))[1],
                 }
             )  # fmt: skip
         return rows

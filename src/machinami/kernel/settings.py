@@ -84,6 +84,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "delivery_in_flight_max", "requests", 8, "Notifications under way per subscription.", "一つの購読で同時に送る通知の数。"
     ),
+    Setting("delivery_total_in_flight_max", "requests", 256, "Notifications under way in all.", "全体で同時に送る通知の数。"),
     Setting("delivery_timeout_s", "s", 5.0, "Longest wait for a receiver's answer.", "通知先の応答を待つ最長の時間。"),
     Setting("delivery_backoff_min_s", "s", 1.0, "First wait before a retry.", "最初の再送までの待ち時間。"),
     Setting("delivery_backoff_max_s", "s", 300.0, "Longest wait between retries.", "再送の間隔の上限。"),
@@ -129,6 +130,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting("import_rows_max", "rows", 200_000, "Most rows in one file.", "一つのファイルの行数の上限。"),
     Setting("import_columns_max", "columns", 500, "Most columns in one sheet.", "一つのシートの列数の上限。"),
+    Setting("import_cells_max", "cells", 5_000_000, "Most cells that one sheet may span.", "一つのシートが及ぶセル数の上限。"),
     Setting("import_commit_rows", "rows", 500, "Rows per commit of an import.", "取り込み時に一回でコミットする行数。"),
     # people
     Setting("setup_code_minutes", "min", 15, "Life of the first-run setup code.", "初期設定コードの有効時間。"),

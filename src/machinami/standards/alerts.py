@@ -26,6 +26,7 @@ def term(name: str) -> str:
 
 
 ALERT: Final = term("Alert")
+BULLETIN: Final = term("DisasterBulletin")
 SOURCE: Final = term("alertSource")
 EVENT: Final = term("eventId")
 CATEGORY: Final = term("category")

@@ -19,6 +19,7 @@ from machinami.command.alarms.ports import (
     ListState,
 )
 from machinami.command.alarms.rules import ActionRequest, Actor
+from machinami.kernel.access import require
 from machinami.kernel.caller import Caller, Role
 from machinami.kernel.change import Change, ChangeKind
 from machinami.kernel.clock import Clock
@@ -53,6 +54,7 @@ class Alarms:
         self, caller: Caller, state: str = "active", limit: int = LIST_MAX, entity_id: str | None = None
     ) -> AlarmPage:
         """Alarms newest first, at most `limit` (and never more than 1,000)."""
+        require(caller, Role.READER)
         if state not in list(ListState):
             raise Refusal("command.alarm.unknown_state", state=state)
         query = AlarmQuery(ListState(state), max(1, min(limit, LIST_MAX)), entity_id)
@@ -60,6 +62,7 @@ class Alarms:
 
     async def get(self, caller: Caller, alarm_id: str) -> AlarmRecord:
         """One alarm with its history and deliveries."""
+        require(caller, Role.READER)
         record = await self._store.record(caller.tenant, alarm_id)
         if record is None:
             raise Refusal("command.alarm.does_not_exist", alarm=alarm_id)

@@ -45,6 +45,7 @@ class Wanted:
     paths: tuple[Path, ...]
     model: str
     city: str
+    new_edition: bool
     dry_run: bool
     findings: Path | None
     language: str
@@ -69,7 +70,9 @@ def _form(files: tuple[UploadedFile, ...], wanted: Wanted, town: str) -> aiohttp
     form = aiohttp.FormData(quote_fields=False)
     for one in files:
         form.add_field("file", one.data, filename=one.name)
-    for name, value in (("model", wanted.model), ("city", town), ("dry_run", str(wanted.dry_run).lower())):
+    fields = {"model": wanted.model, "city": town}
+    fields |= {"dry_run": str(wanted.dry_run).lower(), "new_edition": str(wanted.new_edition).lower()}
+    for name, value in fields.items():
         if value:
             form.add_field(name, value)
     return form

@@ -16,12 +16,12 @@ from rich.console import Console
 from machinami import __version__
 from machinami.bootstrap.core import Options
 from machinami.bootstrap.errors import register_all
-from machinami.bootstrap.profile import empty_profile, load_profile
+from machinami.bootstrap.profile import load_profile, plain_profile
 from machinami.entrypoints.cli import administration, importing, serving
 from machinami.entrypoints.cli import demo as demonstration
 from machinami.entrypoints.cli.logs import configure_logs
 from machinami.kernel.error_texts import describe
-from machinami.kernel.errors import MachinamiError
+from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.settings import load
 
 app = typer.Typer(help="Machinami (街並み): an open-source City OS.", no_args_is_help=True, add_completion=False)
@@ -43,18 +43,29 @@ DEFAULT_FOLDER = default_folder()
 DEMO_FOLDER = default_folder("machinami-demo")
 
 
-def options(data: Path, *, store: str = "", postgres_bin: Path | None = None, dev: bool = False, profile: str = "") -> Options:
-    """Options of a run: settings come from the data folder and the environment."""
+def options(
+    data: Path, *, store: str = "", postgres_bin: Path | None = None, dev: bool = False, profile: str = "", town: str = ""
+) -> Options:
+    """Options of a run. Settings come from the data folder and the environment; profile and town are remembered there."""
     register_all()
     data = data.expanduser().absolute()
-    kept = data / "profile"
-    if not profile and kept.is_file():
-        profile = kept.read_text("utf-8").strip()
-    chosen = load_profile(profile) if profile else empty_profile()
-    if profile:
-        data.mkdir(parents=True, exist_ok=True)
-        kept.write_text(profile + "\n", "utf-8")
-    return Options(data, store, postgres_bin, dev, chosen, load(data, os.environ))
+    given = {"profile": profile, "town": town}
+    known = {name: value or remembered(data / name) for name, value in given.items()}
+    chosen = load_profile(known["profile"]) if known["profile"] else plain_profile(known["town"])
+    try:
+        settings = load(data, os.environ)
+    except ValueError as error:
+        raise Refusal("cli.settings.not_valid", reason=str(error)) from error
+    for name, value in given.items():
+        if value:
+            data.mkdir(parents=True, exist_ok=True)
+            (data / name).write_text(value + "\n", "utf-8")
+    return Options(data, store or os.environ.get("MACHINAMI_STORE", ""), postgres_bin, dev, chosen, settings)
+
+
+def remembered(file: Path) -> str:
+    """What an earlier start kept in the data folder."""
+    return file.read_text("utf-8").strip() if file.is_file() else ""
 
 
 @app.command()
@@ -98,10 +109,11 @@ def up(
     store: Store = "",
     postgres_bin: PostgresBin = None,
     profile: Profile = "",
+    city: Annotated[str, typer.Option(help="Your town: six-digit code or name, e.g. 丸亀市. Remembered.")] = "",
 ) -> None:
     """Start a city for real: first-run set-up with a code, then login and TLS for the office network."""
     configure_logs("warning")
-    chosen = options(data, store=store, postgres_bin=postgres_bin, profile=profile)
+    chosen = options(data, store=store, postgres_bin=postgres_bin, profile=profile, town=city)
     run(serving.run_city(chosen, port, lan_port))
 
 
@@ -111,6 +123,9 @@ def import_(
     data: DataFolder = DEFAULT_FOLDER,
     model: Annotated[str, typer.Option(help="Data model, if it shall not be recognised by the headings.")] = "",
     city: Annotated[str, typer.Option(help="Town: six-digit code or name; default: the profile's.")] = "",
+    new_edition: Annotated[
+        bool, typer.Option("--new-edition", help="The files replace what is there, although they look like an older list.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and show findings; store nothing.")] = False,
     findings: Annotated[Path | None, typer.Option(help="Write all findings to this CSV file.")] = None,
     lang: Annotated[str, typer.Option(help="ja or en.")] = "",
@@ -118,7 +133,7 @@ def import_(
     """Import a town's own spreadsheets; joins the server that runs on the same data folder."""
     configure_logs("warning")
     language = lang or ("ja" if os.environ.get("LANG", "").startswith("ja") else "en")
-    wanted = importing.Wanted(tuple(files), model, city, dry_run, findings, language)
+    wanted = importing.Wanted(tuple(files), model, city, new_edition, dry_run, findings, language)
     run(importing.run_import(options(data), wanted))
 
 

@@ -31,6 +31,8 @@ async def run_server(options: Options, host: str, port: int) -> int:
     try:
         taken = await bound(listeners, host, port)
         await listeners.listen_privately(options.data)
+        if not options.dev and (code := await core.identity.begin_setup()) is not None:
+            sys.stderr.write(f"set-up code {code} for http://127.0.0.1:{taken}/setup (初期設定コード)\n")
         sys.stdout.write(f"ready http://{f'[{host}]' if ':' in host else host}:{taken}\n")
         sys.stdout.flush()
         await stop.wait()
@@ -42,7 +44,7 @@ async def run_server(options: Options, host: str, port: int) -> int:
 
 async def run_city(options: Options, port: int, lan_port: int) -> int:
     """`up`: the set-up on this computer only; once an administrator exists, TLS for the network as well."""
-    console = Console()
+    console = Console(soft_wrap=True)
     stop = stop_signal()
     core = Core(options)
     with console.status("Machinami を起動しています… / Starting Machinami …"):

@@ -156,7 +156,7 @@ class Application:
                 uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile) and one.filename]
                 files = tuple([UploadedFile(str(one.filename), await one.read()) for one in uploads])
                 model, town = str(form.get("model") or ""), str(form.get("city") or self._core.profile.view.code)
-                dry_run = str(form.get("dry_run") or "").lower() in ("1", "true", "on", "yes")
+                dry_run, new_edition = (_checked(form.get(name)) for name in ("dry_run", "new_edition"))
         except HTTPException as error:
             raise Refusal("http.upload.malformed", reason=error.detail) from error
         if not files:
@@ -165,7 +165,7 @@ class Application:
             raise Refusal("import.town.missing")
         if "\0" in f"{model}{town}" or any("\0" in one.name for one in files):
             raise Refusal("http.upload.malformed", reason="a name holds a NUL character.")
-        run = await self._core.imports.start(caller, ImportRequest(files, town, model or None, dry_run))
+        run = await self._core.imports.start(caller, ImportRequest(files, town, model or None, dry_run, new_edition))
         return _response(json_answer({"run": run}, 202))
 
     async def _empty(self, _: Request) -> Response:
@@ -223,6 +223,10 @@ def _open(handler: Handler) -> Handler:
             return _response(problem_answer(error))
 
     return guarded
+
+
+def _checked(field: object) -> bool:
+    return str(field or "").lower() in ("1", "true", "on", "yes")
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -65,7 +65,7 @@ class ConsoleHandlers:
                     "credit_url": credit.url if credit else "", "licence": credit.licence if credit else "",
                 }
             )  # fmt: skip
-        domains = [{"id": one.id, "name_ja": one.ja, "name_en": one.en} for one in self._core.profile.view.domains]
+        domains = [{"id": one.id, "name_ja": one.ja, "name_en": one.en} for one in self._core.citymap.domains()]
         return json_answer({"layers": rows, "domains": domains})
 
     async def features(self, call: Call) -> Answer:

@@ -366,4 +366,4 @@ def bulletin_of(telegram: Telegram, label: str | None = None) -> Entity:
     }
     said = (control.title, head.title, head.event_id, telegram.order, control.editorial_office, head.info_type)
     identity = (SOURCE, *said, label or "")
-    return Entity(stable_urn("DisasterBulletin", *identity), (alerts.term("DisasterBulletin"),), attributes(named, label))
+    return Entity(stable_urn("DisasterBulletin", *identity), (alerts.BULLETIN,), attributes(named, label))

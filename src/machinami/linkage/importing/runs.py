@@ -59,12 +59,15 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What to import and how; `town` is a local-government code or a name."""
+    """What to import and how; `town` is a local-government code or a name.
+
+    `new_edition` says that the files replace what is there although they look like an older or lesser list."""
 
     files: tuple[UploadedFile, ...]
     town: str
     model: str | None = None
     dry_run: bool = False
+    new_edition: bool = False
 
 
 class Imports:
@@ -205,7 +208,11 @@ class Imports:
             raise problems[0][1]
         mappings = tuple(SheetMapping.from_json(one) for one in await self.mappings(caller))
         options = ImportOptions(
-            find_town(request.town), request.model, mappings=mappings, today=self._clock.now().astimezone().date()
+            find_town(request.town),
+            request.model,
+            supersedes=request.new_edition,
+            mappings=mappings,
+            today=self._clock.now().astimezone().date(),
         )
         existing = await self._city.having(caller, PUBLICATION)
         plan, change = await asyncio.to_thread(self._plan, tables, options, existing, tell)

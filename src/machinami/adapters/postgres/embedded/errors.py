@@ -40,9 +40,9 @@ ROWS: Final[dict[str, ErrorText]] = {
         Kind.OPERATION_NOT_SUPPORTED,
         "{folder} looks like a copy that was taken while the database was running; such a copy may lack or mix data.",
         "{folder} は、データベースの動作中に取られたコピーのようです。データが欠けたり混ざったりしているおそれがあります。",
-        "Use `machinami backup` and `machinami restore`, or copy again after stopping machinami. "
+        "Stop machinami and copy the folder again. "
         "If the database was certainly not running during the copy, delete {identity} and start again.",
-        "`machinami backup` と `machinami restore` を使うか、machinami を終了してからコピーし直してください。"
+        "machinami を終了してから、フォルダーをコピーし直してください。"
         "コピー中に動いていなかったことが確かなら、{identity} を削除してもう一度起動してください。",
     ),
     "store.binaries.not_found": ErrorText(
@@ -57,9 +57,8 @@ ROWS: Final[dict[str, ErrorText]] = {
         Kind.OPERATION_NOT_SUPPORTED,
         "The data folder was made by PostgreSQL {major}; only PostgreSQL {major} can open it (found: {found}).",
         "このデータフォルダは PostgreSQL {major} で作られており、PostgreSQL {major} でしか開けません(見つかったもの: {found})。",
-        "Name the folder of PostgreSQL {major} with --postgres-bin. "
-        "To change the major version, back up with the old one and restore with the new one.",
-        "--postgres-bin で PostgreSQL {major} のフォルダを指定してください。版を上げるには、古い版でバックアップし新しい版で復元します。",
+        "Name the folder of PostgreSQL {major} with --postgres-bin.",
+        "--postgres-bin で PostgreSQL {major} のフォルダを指定してください。",
     ),
     "store.binaries.too_old": ErrorText(
         Kind.OPERATION_NOT_SUPPORTED,

@@ -1,7 +1,7 @@
 /** The bundled base map: sea, land, lines and labels from our own files, in the colours of the theme. No country border. */
 import { language } from "../core/i18n.js";
 import { start } from "../core/start.js";
-import { token } from "../core/theme.js";
+import { sized, token } from "../core/theme.js";
 
 export const FONT = ["Noto Sans JP", "Noto Sans CJK JP", "sans-serif"];
 
@@ -28,9 +28,9 @@ function labels() {
   const paint = { "text-color": token("--map-label"), "text-halo-color": token("--map-halo"), "text-halo-width": 1.6 };
   const text = { "text-field": labelText(), "text-font": FONT, "text-padding": 6, "text-max-width": 9 };
   return [
-    { id: "base-label-district", type: "symbol", source: "labels", filter: ofKind("district"), minzoom: 10.9, layout: { ...text, "text-size": ["interpolate", ["linear"], ["zoom"], 11, 11, 15, 15] }, paint: { ...paint, "text-color": token("--map-label-soft") } },
-    { id: "base-label-municipality", type: "symbol", source: "labels", filter: ofKind("municipality"), minzoom: 8.2, maxzoom: 13.5, layout: { ...text, "text-letter-spacing": 0.12, "text-size": ["interpolate", ["linear"], ["zoom"], 8.5, 11, 11, 16, 13, 20] }, paint },
-    { id: "base-label-prefecture", type: "symbol", source: "labels", filter: ofKind("prefecture"), minzoom: 4.5, maxzoom: 8.4, layout: { ...text, "text-letter-spacing": 0.15, "text-size": ["interpolate", ["linear"], ["zoom"], 5, 10, 8, 15] }, paint },
+    { id: "base-label-district", type: "symbol", source: "labels", filter: ofKind("district"), minzoom: 10.9, layout: { ...text, "text-size": sized(["interpolate", ["linear"], ["zoom"], 11, 11, 15, 15]) }, paint: { ...paint, "text-color": token("--map-label-soft") } },
+    { id: "base-label-municipality", type: "symbol", source: "labels", filter: ofKind("municipality"), minzoom: 8.2, maxzoom: 13.5, layout: { ...text, "text-letter-spacing": 0.12, "text-size": sized(["interpolate", ["linear"], ["zoom"], 8.5, 11, 11, 16, 13, 20]) }, paint },
+    { id: "base-label-prefecture", type: "symbol", source: "labels", filter: ofKind("prefecture"), minzoom: 4.5, maxzoom: 8.4, layout: { ...text, "text-letter-spacing": 0.15, "text-size": sized(["interpolate", ["linear"], ["zoom"], 5, 10, 8, 15]) }, paint },
   ];
 }
 

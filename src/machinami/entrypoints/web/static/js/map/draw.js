@@ -5,7 +5,7 @@
 import { both, t } from "../core/i18n.js";
 import { number } from "../core/format.js";
 import { SEVERITIES } from "../core/severity.js";
-import { theme, token } from "../core/theme.js";
+import { scale, sized, theme, token } from "../core/theme.js";
 import { FONT } from "./base-style.js";
 import { featureName } from "./features.js";
 import { chipName } from "./sprites.js";
@@ -60,7 +60,7 @@ export class Drawing {
     const clusterProperties = { worst: ["max", ["get", "worst"]], alarms: ["+", ["get", "alarms"]], lowest: ["min", ["get", "li"]], highest: ["max", ["get", "li"]] };
     map.addSource("areas", { type: "geojson", data: /** @type {any} */ (EMPTY) });
     map.addSource("shapes", { type: "geojson", data: /** @type {any} */ (EMPTY), promoteId: "key" });
-    map.addSource("still", { type: "geojson", data: /** @type {any} */ (EMPTY), promoteId: "key", cluster: true, clusterRadius: CLUSTER_RADIUS_PX, clusterMaxZoom: CLUSTER_ZOOM_MAX, clusterProperties: /** @type {any} */ (clusterProperties) });
+    map.addSource("still", { type: "geojson", data: /** @type {any} */ (EMPTY), promoteId: "key", cluster: true, clusterRadius: sized(CLUSTER_RADIUS_PX), clusterMaxZoom: CLUSTER_ZOOM_MAX, clusterProperties: /** @type {any} */ (clusterProperties) });
     map.addSource("moving", { type: "geojson", data: /** @type {any} */ (EMPTY), promoteId: "key" });
     map.addSource("alarms", { type: "geojson", data: /** @type {any} */ (EMPTY), promoteId: "id" });
     map.addSource("chosen", { type: "geojson", data: /** @type {any} */ (EMPTY) });
@@ -81,15 +81,15 @@ export class Drawing {
       { id: "area-hatch", type: "fill", source: "areas", filter: ["!=", ["get", "status"], "actual"], paint: { "fill-pattern": ["concat", "hatch:", ["get", "severity"]], "fill-opacity": 0.35 } },
       { id: "area-line", type: "line", source: "areas", paint: { "line-color": areaColor, "line-width": 2.5 } },
       { id: "cluster", type: "circle", source: "still", filter: IS_CLUSTER, paint: this.clusterPaint() },
-      { id: "cluster-count", type: "symbol", source: "still", filter: IS_CLUSTER, layout: { ...text, "text-field": this.clusterLabel(), "text-size": 13 }, paint: { "text-color": token("--text") } },
-      { id: "cluster-mark", type: "symbol", source: "still", filter: ["all", IS_CLUSTER, [">", ["get", "worst"], 0]], layout: { "icon-image": bySeverity(["get", "worst"], (name) => `mark:${name}:22`, ""), "icon-offset": [15, -15], "icon-allow-overlap": true, "icon-ignore-placement": true } },
-      { id: "chosen", type: "circle", source: "chosen", paint: { "circle-radius": 21, "circle-color": token("--accent"), "circle-opacity": 0.16, "circle-stroke-color": token("--accent"), "circle-stroke-width": 2.5 } },
+      { id: "cluster-count", type: "symbol", source: "still", filter: IS_CLUSTER, layout: { ...text, "text-field": this.clusterLabel(), "text-size": sized(13) }, paint: { "text-color": token("--text") } },
+      { id: "cluster-mark", type: "symbol", source: "still", filter: ["all", IS_CLUSTER, [">", ["get", "worst"], 0]], layout: { "icon-image": bySeverity(["get", "worst"], (name) => `mark:${name}:22`, ""), "icon-offset": [15, -15], "icon-size": scale(), "icon-allow-overlap": true, "icon-ignore-placement": true } },
+      { id: "chosen", type: "circle", source: "chosen", paint: { "circle-radius": sized(21), "circle-color": token("--accent"), "circle-opacity": 0.16, "circle-stroke-color": token("--accent"), "circle-stroke-width": 2.5 } },
       ...["still", "moving"].map((source) => ({
         id: `mark-${source}`, type: "symbol", source, filter: ["all", NO_CLUSTER, [">", ["get", "worst"], 0]],
-        layout: { "icon-image": bySeverity(["get", "worst"], (name) => `mark:${name}:20`, ""), "icon-offset": [12, -12], "icon-allow-overlap": true, "icon-ignore-placement": true },
+        layout: { "icon-image": bySeverity(["get", "worst"], (name) => `mark:${name}:20`, ""), "icon-offset": [12, -12], "icon-size": scale(), "icon-allow-overlap": true, "icon-ignore-placement": true },
       })),
-      { id: "alarm-halo", type: "circle", source: "alarms", paint: { "circle-radius": 20, "circle-color": severityColor(["get", "worst"], "--text-2"), "circle-opacity": 0.18 } },
-      { id: "alarm", type: "symbol", source: "alarms", layout: { ...text, "icon-image": bySeverity(["get", "worst"], (name) => `mark:${name}:30`, ""), "icon-allow-overlap": true, "icon-ignore-placement": true, "text-field": ["get", "note"], "text-size": 11, "text-offset": [0, 1.9], "symbol-sort-key": ["get", "worst"] }, paint: this.textPaint() },
+      { id: "alarm-halo", type: "circle", source: "alarms", paint: { "circle-radius": sized(20), "circle-color": severityColor(["get", "worst"], "--text-2"), "circle-opacity": 0.18 } },
+      { id: "alarm", type: "symbol", source: "alarms", layout: { ...text, "icon-image": bySeverity(["get", "worst"], (name) => `mark:${name}:30`, ""), "icon-size": scale(), "icon-allow-overlap": true, "icon-ignore-placement": true, "text-field": ["get", "note"], "text-size": sized(11), "text-offset": [0, 1.9], "symbol-sort-key": ["get", "worst"] }, paint: this.textPaint() },
     ]);
   }
 
@@ -103,7 +103,7 @@ export class Drawing {
     const ring = only.length ? ["case", ["==", ["get", "lowest"], ["get", "highest"]], ["match", ["get", "lowest"], ...only, token("--map-cluster")], token("--map-cluster")] : token("--map-cluster");
     return {
       "circle-color": token("--map-chip"),
-      "circle-radius": ["interpolate", ["linear"], ["get", "point_count"], 2, 14, 20, 17, 100, 22, 600, 30],
+      "circle-radius": sized(["interpolate", ["linear"], ["get", "point_count"], 2, 14, 20, 17, 100, 22, 600, 30]),
       "circle-stroke-width": ["case", [">", ["get", "worst"], 0], 4, 2],
       "circle-stroke-color": bySeverity(["get", "worst"], (name) => token(`--severity-${name}`), ring),
       "circle-opacity": 0.96,
@@ -148,8 +148,8 @@ export class Drawing {
         id: `point-${layer.id}`, type: "symbol", source: layer.live ? "moving" : "still", filter: ["all", NO_CLUSTER, here],
         layout: {
           "icon-image": chipName(layer, theme()), "icon-allow-overlap": true, "icon-ignore-placement": true,
-          "icon-size": ["interpolate", ["linear"], ["zoom"], 8, layer.live ? 0.85 : 0.6, 12, layer.live ? 1 : 0.75, 14.5, 1, 18, 1.25],
-          "text-font": FONT, "text-size": 12, "text-offset": [0, 1.4], "text-anchor": "top", "text-optional": true, "text-max-width": 10, "text-padding": 3,
+          "icon-size": sized(["interpolate", ["linear"], ["zoom"], 8, layer.live ? 0.85 : 0.6, 12, layer.live ? 1 : 0.75, 14.5, 1, 18, 1.25]),
+          "text-font": FONT, "text-size": sized(12), "text-offset": [0, 1.4], "text-anchor": "top", "text-optional": true, "text-max-width": 10, "text-padding": 3,
           "text-field": ["step", ["zoom"], brief, layer.live ? 12.5 : 14.3, named],
         },
         paint: { ...this.textPaint(), "icon-opacity": ["case", ["get", "stale"], 0.45, 1] },

@@ -6,7 +6,7 @@ import { MnElement } from "../core/element.js";
 import { both, language, languageChanges, t } from "../core/i18n.js";
 import { city } from "../core/session.js";
 import { markReady, probe, start } from "../core/start.js";
-import { stillness, themeChanges } from "../core/theme.js";
+import { scale, stillness, themeChanges } from "../core/theme.js";
 import { searches } from "../shell/search.js";
 import { toast, toastProblem } from "../shell/toasts.js";
 import { Features } from "./features.js";
@@ -76,7 +76,7 @@ export class MnMap extends MnElement {
 
   /** @returns {Promise<boolean>} whether the map is on the screen */
   async startMap() {
-    const place = this.state.camera ?? { lat: this.city?.center[1] ?? 35.7, lon: this.city?.center[0] ?? 139.7, zoom: this.city?.zoom ?? 10 };
+    const place = this.state.camera ?? { lat: this.city?.center[1] ?? 35.7, lon: this.city?.center[0] ?? 139.7, zoom: (this.city?.zoom ?? 10) + Math.log2(scale()) };
     const [{ Map: GlMap, NavigationControl, ScaleControl, setWorkerUrl }, { baseStyle }, { Drawing }, { drawMissingImages }] = await Promise.all([
       import("maplibre-gl"), import("./base-style.js"), import("./draw.js"), import("./sprites.js"),
     ]);
@@ -107,7 +107,7 @@ export class MnMap extends MnElement {
   /** Centre what is shown between the panels, not beneath them. */
   pad() {
     const wide = matchMedia("(min-width: 1100px)").matches;
-    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const rem = 16 * scale();
     this.map?.setPadding({ top: 0, bottom: 0, left: wide ? 20 * rem : 0, right: wide ? 23.5 * rem : 0 });
   }
 

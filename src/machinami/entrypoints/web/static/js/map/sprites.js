@@ -3,6 +3,7 @@ import { ICONS, iconName } from "../core/icons.js";
 import { SHAPES } from "../core/severity.js";
 import { token } from "../core/theme.js";
 
+/** Pixels per CSS pixel of a symbol: sharp on dense screens and on walls. */
 const SCALE = 2;
 const CHIP = 30;
 

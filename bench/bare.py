@@ -34,7 +34,8 @@ COMMIT = """with state as (
   from unnest($4::text[], $5::text[], $6::jsonb[]) as g(id, attribute, instance)
 )
 insert into change_log (at, tenant, sequence, version, kind, document, changed, principal, label)
-select $8, 'default', 1, 1, 'updated', g.document, g.changed, 'bench', '' from unnest($3::jsonb[], $7::jsonb[]) as g(document, changed)"""
+select $8, 'default', 1, 1, 'updated', g.document, g.changed, 'bench', ''
+from unnest($3::jsonb[], $7::jsonb[]) as g(document, changed)"""
 
 FILL = """insert into entity (tenant, shard, id, sequence, version, document)
 select 'default', g.shard, g.id, nextval('entity_sequence'), 1, g.document
@@ -158,7 +159,7 @@ async def serve(folder: Path) -> None:
         task = asyncio.create_task(http.serve())
         work = asyncio.create_task(pipeline.run())
         while not http.started:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - uvicorn has no event for it
         sys.stdout.write(f"ready http://127.0.0.1:{http.servers[0].sockets[0].getsockname()[1]}\n")
         sys.stdout.flush()
         await task

@@ -130,7 +130,7 @@ class Stages:
                     bar,
                     p95 < 20 if bar else None,
                     f"p50 {p50:.1f} ms, p95 {p95:.1f} ms",
-                )  # fmt: skip
+                )
             )
         return lines
 

@@ -26,7 +26,7 @@ OUT = Path(__file__).resolve().parents[1] / "src/machinami/entrypoints/web/stati
 DETAIL = box(132.6, 33.2, 135.6, 35.1)
 FAR_TOLERANCE_DEG = 0.006
 SEAM_DEG = 0.05
-SLIVER_DEG2 = 1e-5
+SLIVER_DEG = 0.003
 
 ROMAJI = {
     "37201": "Takamatsu", "37202": "Marugame", "37203": "Sakaide", "37204": "Zentsuji", "37205": "Kan'onji",
@@ -148,8 +148,8 @@ def main() -> None:
 
 
 def without_slivers(part: Polygon) -> Polygon:
-    """The polygon without the tiny holes that appear where two outlines of one border do not meet."""
-    return Polygon(part.exterior, [hole for hole in part.interiors if Polygon(hole).area > SLIVER_DEG2])
+    """The polygon without the thin holes that appear where two outlines of one border do not meet."""
+    return Polygon(part.exterior, [hole for hole in part.interiors if not Polygon(hole).buffer(-SLIVER_DEG).is_empty])
 
 
 def largest(geometry: BaseGeometry) -> BaseGeometry:

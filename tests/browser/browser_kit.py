@@ -114,9 +114,7 @@ class Visitor:
     def axe(self) -> list[str]:
         """Serious and critical findings of axe-core for WCAG 2.x A and AA."""
         self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate(
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
-        )
+        found = self.page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})")
         return [
             f"{row['id']}: {node['target']} {node['failureSummary'][:200]}"
             for row in found["violations"]

@@ -45,13 +45,14 @@ def served(serve: Callable[[FakeCity], Served]) -> Served:
     return serve(FakeCity())
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Ends with the module: while it lives, no other event loop can run in this thread."""
     with sync_playwright() as found:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
     yield found

@@ -263,7 +263,7 @@ class FakeCity:
         state, entity = request.query_params.get("state", "active"), request.query_params.get("entity")
         rows = [row for row in self.alarms.values() if entity is None or row["entity_id"] == entity]
         chosen = {
-            "active": lambda r: not r["closed"] and not r["acknowledged"],
+            "active": lambda r: not r["closed"],
             "acknowledged": lambda r: not r["closed"] and r["acknowledged"],
             "history": lambda r: r["closed"],
             "all": lambda r: True,
@@ -429,7 +429,7 @@ class FakeCity:
 
     async def import_list(self, request: Request) -> Response:
         return JSONResponse(
-            {"imports": [{"run": run, "state": "done", "started_at": now(3), "names": ["避難所.xlsx"]} for run in self.runs]}
+            {"runs": [{"run": run, "state": "done", "started_at": now(3), "names": ["避難所.xlsx"]} for run in self.runs]}
         )
 
     async def import_one(self, request: Request) -> Response:

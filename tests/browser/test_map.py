@@ -80,10 +80,11 @@ def test_m2_live_update(visit: Callable[..., Visitor], served: Served) -> None:
     page = visitor.open(f"/?select={GAUGE}", "yes")
     page.locator(f'[data-entity="{GAUGE}"]').wait_for()
     served.post("/fake/value", {"id": GAUGE, "value": 7.77})
-    page.locator(".big-value b", has_text="7.77").wait_for(timeout=LIVE_MS)
     visitor.until(
-        "() => window.__machinami.map.querySourceFeatures('moving').some(row => row.properties.value.startsWith('7.77'))"
+        "() => window.__machinami.map.querySourceFeatures('moving').some(row => row.properties.value.startsWith('7.77'))",
+        LIVE_MS,
     )
+    page.locator(".big-value b", has_text="7.77").wait_for(timeout=LIVE_MS)
     assert page.locator(".tag-stale").count() == 0
     served.post("/fake/value", {"id": GAUGE, "observed_at": now(30)})
     page.locator(".side .tag-stale").wait_for()

@@ -290,7 +290,7 @@ async def test_requeue_lets_dead_letters_wait_again_in_order(deliveries: Postgre
     assert await deliveries.requeue(tenant, [*numbers, third.number, 10**12], LATER) == 2
     assert await deliveries.dead_letters(tenant, None, 0, 10) == []
     [one] = await claim(deliveries, LATER, lane=8)
-    assert (names([one]), one.created_at, one.notification_id) == (["1"], LATER, "urn:n:1")
+    assert (names([one]), one.created_at, one.attempts, one.notification_id) == (["1"], LATER, 0, "urn:n:1")
     await deliveries.settle([waiting(third, LATER)])
     assert await claim(deliveries, LATER) == []
     await deliveries.settle([delivered(one)])

@@ -9,6 +9,7 @@ import pytest
 from machinami.adapters.postgres.connection import Pool
 from machinami.adapters.postgres.records import PostgresRecords
 from machinami.data.ports import DocumentStore
+from machinami.kernel.errors import Refusal
 from machinami.sdk.memory_store import MemoryDocumentStore
 
 from .servers import Database
@@ -61,3 +62,9 @@ async def test_listing_pages_in_order_of_creation(store: DocumentStore, tenant: 
     assert [one["key"] for one in await store.listing(tenant, "a", 10)] == ["z", "m", "a", "k"]
     assert [one["key"] for one in await store.listing(tenant, "a", 2, 1)] == ["m", "a"]
     assert await store.listing(tenant, "a", 2, 4) == []
+
+
+async def test_put_refuses_with_a_reason_when_a_text_holds_nul(pool: Pool) -> None:
+    with pytest.raises(Refusal) as refused:
+        await PostgresRecords(pool).put("default", "thing", "a", {"text": "a\u0000b"})
+    assert refused.value.code == "data.store.value_refused"

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from machinami.adapters.postgres.connection import Pool
-from machinami.adapters.postgres.identity import PostgresIdentities
+from machinami.adapters.postgres.identity import FIRST_USER_LOCK, PostgresIdentities
 from machinami.kernel.caller import ALL_ROLES, Role
 from machinami.security.identity.model import ApiKey, Session, SetupCode, User
 
-from .servers import START
+from .servers import START, Database
 
 HOUR = timedelta(hours=1)
 
@@ -51,9 +51,20 @@ async def test_add_first_user_is_refused_when_any_tenant_has_one(store: Postgres
     assert await store.user("default", "sato") is None
 
 
-async def test_add_first_user_lets_one_win_when_several_come_at_once(store: PostgresIdentities) -> None:
-    results = await asyncio.gather(*(store.add_first_user(user(f"u{n}")) for n in range(4)))
-    assert sorted(results) == [False, False, False, True]
+async def test_add_first_user_waits_and_is_refused_when_another_is_being_added(
+    store: PostgresIdentities, database: Database
+) -> None:
+    connection = await database.connect()
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock($1)", FIRST_USER_LOCK)
+        await connection.execute("insert into identity_person values ('default', 'suzuki', '', '', '{}', now())")
+        late = asyncio.create_task(store.add_first_user(user()))
+        async with asyncio.timeout(10):
+            while not late.done() and not await connection.fetchval("select count(*) from pg_locks where not granted"):
+                pass
+    await connection.close()
+    assert await late is False
+    assert await store.user("default", "sato") is None
 
 
 async def test_update_user_replaces_all_but_tenant_and_name(store: PostgresIdentities) -> None:

@@ -6,6 +6,7 @@ import os
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +17,9 @@ from machinami.data.ports import Mutation
 from machinami.kernel.clock import VirtualClock, iso
 from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError, Refusal
-from machinami.kernel.query import EntityQuery, Page
+from machinami.kernel.query import AttributePath, Compare, Comparison, EntityQuery, Exists, Instant, Page, ScopeQuery
 
-from .generated_cities import cities, narrow_queries
+from .generated_cities import IDS, NAMES, TYPES, cities, narrow_queries
 from .servers import START
 
 EXAMPLES = int(os.environ.get("MACHINAMI_TEST_CITIES", "60"))
@@ -88,6 +89,26 @@ async def agree(store: PostgresStore, steps: list[tuple[Entity, ...]], queries: 
             continue
         assert await found(store, tenant, query, Page(100, count=True)) == (wanted, len(wanted), False), query
         assert await found(store, tenant, query, Page(2, 1, count=True)) == (wanted[1:3], len(wanted), len(wanted) > 3), query
+
+
+CORE = "https://uri.etsi.org/ngsi-ld/"
+REMEMBERED = [
+    EntityQuery(condition=Exists(AttributePath(f"{CORE}createdAt"))),
+    EntityQuery(condition=Compare(AttributePath(f"{CORE}modifiedAt"), Comparison.LESS, (Instant("2027-01-01T00:00:00Z"),))),
+    EntityQuery(condition=Exists(AttributePath("expiresAt"))),
+    EntityQuery(condition=Compare(AttributePath(NAMES[0]), Comparison.GREATER, (1,))),
+    EntityQuery(condition=Compare(AttributePath(NAMES[0]), Comparison.GREATER, (2**53,))),
+    EntityQuery(scope=ScopeQuery((("/bare",),))),
+    EntityQuery(scope=ScopeQuery((("/town/#",),))),
+]
+
+
+@pytest.mark.parametrize("query", REMEMBERED)
+async def test_query_finds_what_it_once_missed_or_found_twice(postgres: PostgresStore, query: EntityQuery) -> None:
+    values = [{"type": "Property", "value": [2, 3, 4]}, {"type": "Property", "value": 2**53 + 1, "datasetId": "urn:d:1"}]
+    one = Entity(IDS[0], (TYPES[0],), {NAMES[0]: values}, ("bare", "/town", "/town/east"), expires_at="2027-01-01T00:00:00Z")
+    other = Entity(IDS[1], (TYPES[0],), {NAMES[0]: [{"type": "Property", "value": 0}]}, ("/townhall",))
+    await agree(postgres, [(one, other)], [query])
 
 
 async def test_index_rows_are_all_gone_when_the_city_is(postgres: PostgresStore, tenant: str, clock: VirtualClock) -> None:

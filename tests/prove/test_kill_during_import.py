@@ -23,7 +23,19 @@ def sheet(revision: int) -> bytes:
     """A shelter list; every revision changes every row's capacity."""
     text = io.StringIO()
     rows = csv.writer(text)
-    rows.writerow(["全国地方公共団体コード", "ID", "地方公共団体名", "名称", "所在地_連結表記", "緯度", "経度", "災害種別_地震", "想定収容人数"])
+    rows.writerow(
+        [
+            "全国地方公共団体コード",
+            "ID",
+            "地方公共団体名",
+            "名称",
+            "所在地_連結表記",
+            "緯度",
+            "経度",
+            "災害種別_地震",
+            "想定収容人数",
+        ]
+    )
     for number in range(1, ROWS + 1):
         lat, lon = 34.2 + number % 100 / 1000, 134.0 + number // 100 / 1000
         place = f"香川県高松市番町{number}番地"
@@ -64,7 +76,10 @@ def rows_reported(client: Client, run: str, wanted: int) -> int:
 def stored(city: City, revision: int) -> tuple[int, int, int]:
     """(shelters, different names, shelters with the revision's capacity)."""
     attributes = [
-        {name.rpartition("/")[2].rpartition("#")[2]: one[0].get("value") or one[0].get("languageMap") for name, one in held.items()}
+        {
+            name.rpartition("/")[2].rpartition("#")[2]: one[0].get("value") or one[0].get("languageMap")
+            for name, one in held.items()
+        }
         for held in (row["document"]["attributes"] for row in city.rows("select document from entity"))
     ]
     names = {str(one["name"]) for one in attributes}

@@ -61,7 +61,7 @@ class Reply:
         document = self.json
         assert self.headers["content-type"] == "application/problem+json"
         assert document["status"] == self.status
-        assert document["title"] and document["detail"] and document["detail_ja"]
+        assert all(document[name] for name in ("title", "detail", "remedy", "detail_ja", "remedy_ja", "code"))
         for prefix in (PROBLEMS, OUR_PROBLEMS):
             if document["type"].startswith(prefix):
                 return self.status, document["type"].removeprefix(prefix)
@@ -287,3 +287,44 @@ class Receiver:
             event.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+class Stream:
+    """An open live stream (SSE): events as (id, name, data), comments as (id, "comment", text)."""
+
+    def __init__(self, client: Client, last_id: str = "") -> None:
+        self._connection = client.connection()
+        self._connection.request("GET", "/api/stream", headers={"Last-Event-ID": last_id} if last_id else {})
+        self._answer = self._connection.getresponse()
+        assert self._answer.status == 200
+        assert self._answer.headers["content-type"].startswith("text/event-stream")
+        self.last_id = last_id
+
+    def next(self) -> tuple[str, Any]:
+        """The next event or comment: (name, data)."""
+        name, data = "", ""
+        while True:
+            line = self._answer.readline().decode().rstrip("\n")
+            assert line or name, "the stream ended"
+            if line.startswith(":"):
+                self._answer.readline()
+                return "comment", line[1:].strip()
+            if not line:
+                return name, json.loads(data)
+            field, _, value = line.partition(": ")
+            if field == "id":
+                self.last_id = value
+            elif field == "event":
+                name = value
+            else:
+                data = value
+
+    def until(self, name: str, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
+        """The data of the next event of a name that is wanted."""
+        while True:
+            found, data = self.next()
+            if found == name and wanted(data):
+                return data
+
+    def close(self) -> None:
+        self._connection.close()

@@ -213,9 +213,7 @@ def test_unknown_parameters_are_refused_by_every_operation(server: Client) -> No
         ("POST", "/metrics", (405, "MethodNotAllowed")),
     ],
 )
-def test_wrong_addresses_and_methods_are_refused(
-    server: Client, method: str, path: str, problem: tuple[int, str]
-) -> None:
+def test_wrong_addresses_and_methods_are_refused(server: Client, method: str, path: str, problem: tuple[int, str]) -> None:
     reply = server.request(method, path, {} if method in ("PUT", "POST") else None)
     assert reply.problem == problem
     if problem[0] == 405:
@@ -290,7 +288,27 @@ def test_a_chunked_body_is_refused_once_it_is_too_large(server: Client) -> None:
             assert answer in (b"HTTP/1.1 413", b"")
 
 
-WEIRD: list[Any] = [5, None, True, [], [5], {}, {"a": 1}, "", "\u0001", "(", "x" * 5000, [[]], [None], -1, "a b", "@id", "//", ";", "'"]
+WEIRD: list[Any] = [
+    5,
+    None,
+    True,
+    [],
+    [5],
+    {},
+    {"a": 1},
+    "",
+    "\u0001",
+    "(",
+    "x" * 5000,
+    [[]],
+    [None],
+    -1,
+    "a b",
+    "@id",
+    "//",
+    ";",
+    "'",
+]
 
 
 def test_no_member_of_a_query_breaks_the_server_whatever_its_value(server: Client) -> None:
@@ -359,4 +377,6 @@ def test_ids_of_any_script_are_one_path_segment(server: Client) -> None:
     entity_id = "urn:ngsi-ld:避難所:一/二?三#四%25"
     reply = server.get(f"{ENTITIES}/{quote(entity_id, safe='')}")
     assert reply.problem in ((404, "ResourceNotFound"), BAD)
-    assert server.get(address_of(KEPT), {"Accept": f"{LD_JSON};q=0.5, application/json;q=0.4"}).headers["content-type"] == LD_JSON
+    assert (
+        server.get(address_of(KEPT), {"Accept": f"{LD_JSON};q=0.5, application/json;q=0.4"}).headers["content-type"] == LD_JSON
+    )

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from machinami.adapters.outbound.http_sender import HttpSender
+from machinami.adapters.outbound.late_sender import LateSender
 from machinami.adapters.postgres.alarms import PostgresAlarms
 from machinami.adapters.postgres.consumers import ConsumerCursors
 from machinami.adapters.postgres.delivery import PostgresDeliveries
@@ -127,7 +126,7 @@ class Core:
         networks = parse_networks(self.settings.text("egress_allow"))
         self._policy = policy = EgressPolicy(networks, loopback_allowed=self.options.dev)
         bundle = self.settings.text("ca_bundle")
-        self.sender = HttpSender(
+        self.sender = LateSender(
             policy, self.clock, proxy=self.settings.text("egress_proxy"), ca_bundle=Path(bundle) if bundle else None
         )
         self.worker = LaneWorker(self.deliveries, self.sender, self.clock, lane_limits(self.settings), random.Random())  # noqa: S311
@@ -256,7 +255,7 @@ class Core:
     def health(self) -> dict[str, Any]:
         """How the parts are; `status` is `pass` or `fail`."""
         server = self._server.state.value if self._server else "external"
-        running = {task.get_name(): not task.done() for task in self._tasks}
+        running = {task.get_name(): not _failed(task) for task in self._tasks}
         well = all(running.values()) and server in ("running", "external")
         return {
             "status": "pass" if well else "fail",
@@ -267,8 +266,9 @@ class Core:
         }
 
     def add_task(self, task: asyncio.Task[None]) -> None:
-        """Let a task of an entry point end with the core."""
+        """Let a task of an entry point end with the core; if it fails before, `health` says so."""
         self._tasks.append(task)
+        task.add_done_callback(_tell_failure)
 
     async def _store_arguments(self) -> Callable[[], dict[str, Any]]:
         if self.options.store:
@@ -290,6 +290,15 @@ class Core:
                 logger.warning("expiry waits: %s", error.code)
 
 
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if _failed(task):
+        logger.error("%s ended with an error", task.get_name(), exc_info=task.exception())
+
+
 class EndpointGuard:
     """`data.subscriptions.ports.TargetGuard` by the egress rules: names are judged when they are resolved to send."""
 
@@ -306,7 +315,7 @@ class EndpointGuard:
 class GuardedFetcher:
     """`data.contexts.ports.ContextFetcher` over the guarded HTTP client."""
 
-    def __init__(self, sender: HttpSender, settings: Settings) -> None:
+    def __init__(self, sender: LateSender, settings: Settings) -> None:
         self._sender = sender
         self._bytes_max = settings.integer("context_bytes_max")
         self._timeout_s = settings.number("context_fetch_timeout_s")
@@ -333,16 +342,14 @@ def lane_limits(settings: Settings) -> LaneLimits:
 
 
 def dsn_arguments(dsn: str) -> dict[str, Any]:
-    """`postgresql://user:password@host:port/database?host=/socket/folder` as connection arguments."""
-    parts = urlsplit(dsn)
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise Refusal("data.store.dsn", dsn=parts.scheme or "?")
-    query: Mapping[str, str] = dict(parse_qsl(parts.query))
-    found: dict[str, Any] = {"dsn": dsn} if not query.get("host") else {"host": query["host"]}
-    if "dsn" not in found:
-        found |= {"user": unquote(parts.username or os.environ.get("USER", "postgres")), "database": parts.path.strip("/")}
-        if parts.password:
-            found["password"] = unquote(parts.password)
-        if query.get("port") or parts.port:
-            found["port"] = int(query.get("port") or parts.port or 5432)
-    return found
+    """`postgresql://user:password@host:port/database` or `postgresql:///database?host=/socket/folder` for the driver."""
+    scheme = dsn.partition(":")[0]
+    try:
+        parts = urlsplit(dsn)
+        several = "," in parts.netloc
+        ports = [None if several else parts.port, *(int(port) for port in parse_qs(parts.query).get("port", ()))]
+    except ValueError as error:
+        raise Refusal("data.store.dsn", dsn=scheme) from error
+    if scheme not in ("postgresql", "postgres") or any(port is not None and not 0 < port < 65_536 for port in ports):
+        raise Refusal("data.store.dsn", dsn=scheme or "?")
+    return {"dsn": dsn}

@@ -34,6 +34,7 @@ GENERAL = {
         "Log in, or send an API key in the header Authorization: Bearer.",
         "ログインするか、Authorization: Bearer ヘッダーで API キーを送ってください。",
     ),
+    "data.store.dsn": ErrorText(Kind.BAD_REQUEST_DATA, "--store {dsn}:… is no PostgreSQL address.", "--store {dsn}:… は PostgreSQL のアドレスではありません。", "Give postgresql://user:password@host:5432/database.", "postgresql://user:password@host:5432/database の形で指定してください。"),
     "cli.dev.loopback_only": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "--dev has no login, so it listens on loopback only, not on {host}.",

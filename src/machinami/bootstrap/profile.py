@@ -66,7 +66,7 @@ def load_profile(name: str) -> Profile:
     folder = known[name]
     try:
         return _profile(folder, tomllib.loads((folder / "city.toml").read_text("utf-8")))
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (LookupError, TypeError, ValueError, OSError) as error:
         raise Refusal("bootstrap.profile.not_valid", profile=name, reason=f"{type(error).__name__}: {error}") from error
 
 
@@ -105,15 +105,20 @@ def _profile(folder: Path, document: dict[str, Any]) -> Profile:
         rules=parse_rules(rules.read_bytes()) if rules.is_file() else (),
         opendata=folder / opendata["folder"] if opendata else None,
         weather=(folder / weather["snapshot"], folder / weather["stations"]) if weather else None,
-        replays=tuple(
-            Replay(**{**row, "files": tuple(sorted(folder.glob(row["files"])))}) for row in document.get("replays", [])
-        ),
+        replays=tuple(_replay(folder, row) for row in document.get("replays", [])),
         gauges=tuple(GaugePlan(**{**row, "location": tuple(row["location"])}) for row in simulation.get("gauges", [])),
         buses=tuple(
             BusPlan(**{**row, "route": tuple((lon, lat) for lon, lat in row["route"])}) for row in simulation.get("buses", [])
         ),
         simulation_every_s=simulation.get("every_s", 2.0),
     )
+
+
+def _replay(folder: Path, row: dict[str, Any]) -> Replay:
+    files = tuple(sorted(folder.glob(row["files"])))
+    if not files:
+        raise ValueError(f"no file is called {row['files']}")
+    return Replay(**{**row, "files": files})
 
 
 def _layer(row: dict[str, Any], credits: dict[str, Credit]) -> Layer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from machinami.citymap.model import Layer
+from machinami.kernel.clock import parse_instant
 from machinami.kernel.entity import LOCATION, Entity, Instance, default_instance, value_of
 from machinami.kernel.geometry import box_of
 from machinami.standards.alerts import term
@@ -81,7 +82,7 @@ UNITS: Final = {
 def observed_at(*instances: Instance | None) -> str | None:
     """The newest `observedAt` of the instances."""
     times = [one["observedAt"] for one in instances if one and "observedAt" in one]
-    return max(times) if times else None
+    return max(times, key=parse_instant) if times else None
 
 
 def point_of(entity: Entity) -> tuple[float, float] | None:

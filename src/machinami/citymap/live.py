@@ -7,11 +7,13 @@ import json
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from machinami.citymap.features import feature
 from machinami.citymap.service import CityMap
 from machinami.kernel.change import Change, ChangeKind
+from machinami.kernel.entity import LOCATION
 from machinami.kernel.errors import Unavailable
 
 ALL: Final = ""
@@ -57,21 +59,27 @@ class LiveFeed:
             signal.set()
 
     def changes(self, city: CityMap, changes: list[Change]) -> None:
-        """Announce entity changes that some layer shows: the last state of each entity in the batch."""
-        for change in {(one.tenant, one.entity.id): one for one in changes}.values():
-            layers = city.layers_of(change.entity)
-            if layers:
-                gone = change.kind is ChangeKind.DELETED
-                drawn = {layer.id: None if gone else feature(change.entity, layer) for layer in layers}
-                data = {"id": change.entity.id, "layers": list(drawn), "feature": next(iter(drawn.values()))}
-                self.announce(change.tenant, "entity", data)
-            elif change.kind is not ChangeKind.UPDATED:
-                self.announce(change.tenant, "types", {"type": change.entity.types[0]})
-            else:
-                self.announce(change.tenant, "entity", {"id": change.entity.id, "layers": [], "feature": None})
+        """Announce the last state of each entity of a batch, once for each layer that shows it, drawn as that layer does.
+
+        An entity that no layer shows is told as `types` when it comes or goes, and not at all when it is updated.
+        """
+        batches: dict[tuple[str, str], list[Change]] = {}
+        for change in changes:
+            batches.setdefault((change.tenant, change.entity.id), []).append(change)
+        for (tenant, entity_id), own in batches.items():
+            last = own[-1]
+            layers = city.layers_of(last.entity, had_place=any(LOCATION in one.names for one in own))
+            for layer in layers:
+                drawn = None if last.kind is ChangeKind.DELETED else feature(last.entity, layer)
+                self.announce(tenant, "entity", {"id": entity_id, "layers": [layer.id], "feature": drawn})
+            if not layers and any(one.kind is not ChangeKind.UPDATED for one in own):
+                self.announce(tenant, "types", {"type": last.entity.types[0]})
 
     async def stream(self, tenant: str, last_id: str, heartbeat_s: float) -> AsyncGenerator[bytes, None]:
-        """Server-sent events of a tenant from behind `last_id` on; a comment when nothing happened for a while."""
+        """Server-sent events of a tenant from behind `last_id` on; a comment when nothing happened for a while.
+
+        A page that reads too slowly to keep up with the ring is told to load everything again.
+        """
         if len(self._signals) >= self._clients_max:
             raise Unavailable("citymap.stream.too_many", most=str(self._clients_max))
         signal = asyncio.Event()
@@ -80,6 +88,9 @@ class LiveFeed:
             position, first = self._position(last_id)
             yield first
             while not self._closed:
+                if position < self._oldest - 1:
+                    position, first = self._reset()
+                    yield first
                 for event in self._behind(position):
                     if event.tenant in (ALL, tenant):
                         yield self._encoded(event)
@@ -97,16 +108,22 @@ class LiveFeed:
         newest = self._next - 1
         if not last_id:
             return newest, f"id: {self._epoch}-{newest}\nevent: hello\ndata: {{}}\n\n".encode()
-        oldest = self._events[0].id if self._events else self._next
-        if epoch == self._epoch and number.isdigit() and oldest - 1 <= int(number) <= newest:
+        known = epoch == self._epoch and number.isdecimal() and len(number) <= len(str(newest))
+        if known and self._oldest - 1 <= int(number) <= newest:
             return int(number), b": welcome back\n\n"
+        return self._reset()
+
+    def _reset(self) -> tuple[int, bytes]:
+        newest = self._next - 1
         return newest, f"id: {self._epoch}-{newest}\nevent: reset\ndata: {{}}\n\n".encode()
 
+    @property
+    def _oldest(self) -> int:
+        """The id of the oldest event kept, or of the next one."""
+        return self._next - len(self._events)
+
     def _behind(self, position: int) -> list[LiveEvent]:
-        if not self._events or self._events[-1].id <= position:
-            return []
-        start = max(0, position + 1 - self._events[0].id)
-        return [self._events[place] for place in range(start, len(self._events))]
+        return list(islice(self._events, max(0, position + 1 - self._oldest), None))
 
     def _encoded(self, event: LiveEvent) -> bytes:
         data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))

@@ -45,12 +45,16 @@ class CityMap:
         for layer in view.layers:
             self._by_type.setdefault(layer.type, []).append(layer)
 
-    def layers_of(self, entity: Entity) -> list[Layer]:
-        """The layers that show an entity."""
-        known = [layer for kind in entity.types for layer in self._by_type.get(kind, [])]
-        if known or LOCATION not in entity.attributes or entity.types[0] in UNMAPPED:
-            return known
-        return [self._automatic(entity.types[0])]
+    def layers_of(self, entity: Entity, had_place: bool = False) -> list[Layer]:
+        """The layers that show an entity, type by type; `had_place`: or that showed it until it lost its place."""
+        placed = had_place or LOCATION in entity.attributes
+        found: list[Layer] = []
+        for kind in entity.types:
+            if kind in self._by_type:
+                found += self._by_type[kind]
+            elif placed and kind not in UNMAPPED:
+                found.append(self._automatic(kind))
+        return found
 
     async def layers(self, caller: Caller) -> list[tuple[Layer, int]]:
         """All layers with the number of their entities, in order: the profile's, then those made for other types."""
@@ -117,7 +121,7 @@ class CityMap:
         if position is not None:
             lon, lat = position
             return [{"kind": "coordinate", "id": "", "name": f"{lat:.6f}, {lon:.6f}", "type": "", "lat": lat, "lon": lon}]
-        if text.startswith("urn:"):
+        if text.strip().startswith("urn:"):
             query = EntityQuery(selectors=(Selector(ids=frozenset([text.strip()])),))
             entities, _ = await self._entities.page(caller, query, Page(1))
             return [_result(entity) for entity in entities]
@@ -155,13 +159,17 @@ class CityMap:
         return rows
 
     async def listing(self, caller: Caller, kind: str | None, text: str, limit: int, after: int) -> dict[str, Any]:
-        """A page of entities as rows; `kind` is a short or expanded type, `text` must be in the name."""
+        """A page of entities as rows; `kind` is a short or expanded type, `text` must be in the name or id.
+
+        At most `SEARCH_ENTITIES_MAX` entities are looked at for one page: it may be short although `next` says there is more.
+        """
         query = EntityQuery(attributes=(NAME,)) if kind is None else of_type(await self._expanded(caller, kind))
         wanted = folded(text)
         rows: list[dict[str, Any]] = []
-        more = True
-        while more and len(rows) < limit:
+        more, seen = True, 0
+        while more and len(rows) < limit and seen < SEARCH_ENTITIES_MAX:
             entities, more = await self._entities.page(caller, query, Page(PAGE if wanted else limit, after_sequence=after))
+            seen += len(entities)
             for place, entity in enumerate(entities):
                 after = entity.sequence
                 if not wanted or wanted in folded(name_of(entity)) or wanted in folded(entity.id):
@@ -186,13 +194,13 @@ def of_type(kind: str) -> EntityQuery:
 
 
 def folded(text: str) -> str:
-    """Text for comparing names: full and half width, case, kana forms and blanks don't matter."""
+    """Text for comparing names: full and half width (kana too), case and blanks don't matter."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def coordinates(text: str) -> tuple[float, float] | None:
-    """(longitude, latitude) of `34.34, 134.05` or `134.05 34.34`, if the text is a pair of numbers in Japan's reach."""
-    parts = unicodedata.normalize("NFKC", text).replace(",", " ").split()
+    """(longitude, latitude) of `34.34, 134.05` (latitude first) or, where only that can be meant, `134.05 34.34`."""
+    parts = unicodedata.normalize("NFKC", text).replace(",", " ").replace("、", " ").split()
     if len(parts) != 2:
         return None
     try:

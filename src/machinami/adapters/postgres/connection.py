@@ -97,6 +97,8 @@ class Pool:
                     return await work(connection)
             except asyncpg.QueryCanceledError as error:
                 raise Refusal("data.query.too_slow", seconds=self._timeout_s) from error
+            except asyncpg.DataError as error:
+                raise Refusal("data.store.value_refused", reason=str(error)[:200]) from error
             except UNREACHABLE as error:
                 if attempt == 2 or isinstance(error, TimeoutError):
                     raise Unavailable("data.store.unavailable", reason=type(error).__name__) from error

@@ -51,7 +51,7 @@ with recursive lane as (
     select d.tenant, d.number, d.endpoint, d.urgency, d.due_at from delivery d
     where d.head and d.endpoint = o.endpoint and d.tenant = o.tenant and d.subscription_id = o.subscription_id
       and d.due_at <= $1 and (d.claimed_until is null or d.claimed_until <= $1)
-    order by d.urgency, d.due_at, d.number limit greatest(o.room, 0)) r
+    order by d.urgency, d.due_at, d.number limit greatest(least(o.room, o.allowance), 0)) r
 ), chosen as (
   select tenant, number from ready where place <= allowance order by urgency, due_at, number limit $2
 ), locked as (
@@ -145,9 +145,9 @@ returning d.tenant, d.subscription_id, d.order_key, d.notification_id
 
 LANES_OF: Final = "select distinct subscription_id from delivery where tenant = $1 and number = any($2::bigint[])"
 
-# Dead letters live again, with age 0.
+# Dead letters live again as new: age 0, no tries yet.
 REQUEUE: Final = """
-update delivery d set dead_at = null, created_at = $3, due_at = $3
+update delivery d set dead_at = null, created_at = $3, due_at = $3, attempts = 0
 where d.tenant = $1 and d.number = any($2::bigint[]) and d.dead_at is not null
 returning d.tenant, d.subscription_id, d.order_key, d.notification_id
 """

@@ -78,6 +78,13 @@ ROWS: Final[dict[str, ErrorText]] = {
         "Narrow it by type, id, area or a comparison of an attribute's value.",
         "種別・ID・範囲・属性値の比較などで絞り込んでください。",
     ),
+    "data.store.value_refused": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The store can't keep a value: {reason}.",
+        "保存できない値があります: {reason}。",
+        "Remove control characters such as NUL from the text and send it again.",
+        "NUL などの制御文字を取り除いて、もう一度送ってください。",
+    ),
     "data.entity.not_storable": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "The database can't store {id} as it is.",

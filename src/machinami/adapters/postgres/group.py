@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from machinami.adapters.postgres.connection import encode_jsonb
-from machinami.adapters.postgres.index_rows import IndexRows, rows_of
+from machinami.adapters.postgres.index_rows import IndexRows, differing, rows_of
 from machinami.data.entities.decisions import ChangeSet, Decision, Keep, Put, Remove
 from machinami.data.ports import Mutation
 from machinami.kernel.change import ChangeKind, InstanceChange
@@ -154,7 +154,11 @@ class Group:
                 columns[name].append(value)
 
     def _lay_out_index(self, entry: _Entry, i: int, columns: dict[str, list[Any]]) -> None:
-        names = frozenset(entry.changed_names) if entry.action == UPDATE else None
+        names = None
+        if entry.base is not None and entry.current is not None:
+            names = differing(entry.base, entry.current, entry.changed_names)
+            if not names and entry.base.types == entry.current.types and entry.base.scopes == entry.current.scopes:
+                return
         before, after = rows_of(entry.base, names), rows_of(entry.current, names)
         types_before = set(entry.base.types) if entry.base else set()
         types_after = set(entry.current.types) if entry.current else set()

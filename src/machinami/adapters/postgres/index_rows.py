@@ -55,7 +55,9 @@ class IndexRows:
         for instance in instances:
             kind = instance["type"]
             value = value_of(instance)
-            if kind == "GeoProperty":
+            if value.__class__ is float:
+                self.numbers.add((path, value))
+            elif kind == "GeoProperty":
                 self.cells.update((path, cell) for cell in geometry_cells(value))
             elif kind == "LanguageProperty":
                 self._scalars(path, list(value.values()))
@@ -74,13 +76,25 @@ class IndexRows:
                 self.texts.add((path, text_key(scalar)))
 
 
+def differing(before: Entity, after: Entity, names: Iterable[str]) -> frozenset[str]:
+    """Those of the attributes whose rows may differ: most updates bring new times and the same name and place."""
+    return frozenset(
+        [name for name in names if _indexed(before.attributes.get(name)) != _indexed(after.attributes.get(name))]
+    )
+
+
+def _indexed(instances: list[Instance] | None) -> list[tuple[str, Any]] | None:
+    return None if instances is None else [(one["type"], value_of(one)) for one in instances]
+
+
 def rows_of(entity: Entity | None, names: frozenset[str] | None) -> IndexRows:
     """The rows of an entity's attributes in `names` (None: of all), its scopes included in the latter case."""
     rows = IndexRows()
     if entity is None:
         return rows
-    for name, instances in entity.attributes.items():
-        if names is None or name in names:
+    for name in entity.attributes if names is None else names:
+        instances = entity.attributes.get(name)
+        if instances is not None:
             rows.add(name, instances)
     for scope in entity.scopes:
         rows.texts.add((path_key(SCOPE), scope_key(scope.split("/"))))

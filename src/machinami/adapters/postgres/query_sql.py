@@ -115,6 +115,14 @@ class Plan:
             (*driver.parameters, after, rows, self.tenant),
         )
 
+    def skip(self, driver: Sql, after: int, rows: int, now: Any) -> Sql:
+        """The sequence of the last of `rows` entities behind `after` that have not expired, of an exact plan; none if fewer."""
+        return Sql(
+            f"select sequence from ({driver.text}) d where sequence > ? and sequence not in (select e.sequence from entity e"  # noqa: S608
+            " where e.tenant = ? and e.expires_at <= ?) order by sequence offset ? limit 1",
+            (*driver.parameters, after, self.tenant, now, rows - 1),
+        )
+
     def count(self, driver: Sql, now: Any) -> Sql:
         """The number of entities of an exact plan (see `exact`) that have not expired."""
         return Sql(

@@ -113,7 +113,7 @@ class PostgresStore:
             row = await self.pool.fetch_row(sql, *parameters)
             sizes = list(row) if row else []
         driver = plan.driver(sizes)
-        walk = _Walk(self.pool, plan, driver, query, iso(now), self._settings.integer("query_candidates_max"))
+        walk = _Walk(self.pool, plan, driver, query, iso(now), self._settings.integer("query_candidates_max"), now)
         entities = await walk.collect(page)
         total = None
         if page.count and exact(query):
@@ -194,6 +194,7 @@ class _Walk:
     query: EntityQuery
     now_text: str
     budget: int
+    now: datetime
     examined: int = 0
     matched: int = 0
     cursor: int = 0
@@ -203,7 +204,11 @@ class _Walk:
         """The page's entities and one more if there is one."""
         found: list[Entity] = []
         self.cursor = page.after_sequence
-        chunk = max(CHUNK_MIN, page.limit + 1)
+        chunk = page.limit + 1
+        if not exact(self.query):
+            chunk = max(CHUNK_MIN, chunk)
+        elif page.offset:
+            await self._skip(page.offset)
         while len(found) <= page.limit and not self.ended:
             for entity in await self._next(chunk):
                 self.matched += 1
@@ -211,6 +216,15 @@ class _Walk:
                     found.append(entity)
             chunk = min(CHUNK_MAX, chunk * 2)
         return found
+
+    async def _skip(self, offset: int) -> None:
+        """Leave the first `offset` entities of an exact plan to the store's index."""
+        sql, parameters = self.plan.skip(self.driver, self.cursor, offset, self.now).numbered()
+        row = await self.pool.fetch_row(sql, *parameters)
+        if row is None:
+            self.ended = True
+        else:
+            self.cursor, self.matched = row["sequence"], offset
 
     async def count_rest(self, page: Page) -> int:
         """The total: what was seen and what is left (and, for a keyset page, what lay before it)."""

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 import python_calamine
-from openpyxl.utils.exceptions import InvalidFileException
 
 from machinami.adapters.sheets.delimited import read_rows
 from machinami.adapters.sheets.guard import SheetBounds, check_archive, check_extent
@@ -102,6 +100,9 @@ def _cell(cell: Any) -> Cell:
 
 def _with_formulas(data: bytes, name: str, tables: list[Table]) -> list[Table]:
     """The same tables with their formula cells marked: True where a result was stored with the formula."""
+    import openpyxl  # loaded for the first file: a server's start need not wait for it
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False)
         found = {sheet.title: _formula_cells(sheet) for sheet in book.worksheets}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from machinami.data.entities.expiry import living
 from machinami.data.matching.conditions import holds
-from machinami.data.matching.geometry import geo_holds
 from machinami.data.matching.selectors import scope_holds, selects
 from machinami.kernel.entity import Entity
 from machinami.kernel.query import EntityQuery
@@ -30,7 +29,11 @@ def matches(entity: Entity, query: EntityQuery, now: str) -> bool:
         return False
     if query.condition is not None and not holds(query.condition, shown):
         return False
-    return query.geo is None or geo_holds(query.geo, shown)
+    if query.geo is None:
+        return True
+    from machinami.data.matching.geometry import geo_holds  # shapely and numpy: loaded for the first geo-query
+
+    return geo_holds(query.geo, shown)
 
 
 __all__ = ["matches"]

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
+from rich.markup import escape
 
 from machinami.bootstrap.core import Core, Options
 from machinami.bootstrap.moving import Demonstration
@@ -35,7 +36,8 @@ class Narrator:
 
     def say(self, text_ja: str, text_en: str, style: str = "") -> None:
         seconds = time.monotonic() - self._began
-        self._console.print(f"[dim]{seconds:6.1f} s[/dim]  [{style or 'default'}]{text_ja}[/]  [dim]{text_en}[/dim]")
+        told = f"[{style or 'default'}]{escape(text_ja)}[/]  [dim]{escape(text_en)}[/dim]"
+        self._console.print(f"[dim]{seconds:6.1f} s[/dim]  {told}")
 
     def __call__(self, event: str, facts: dict[str, Any]) -> None:
         if event == "weather":

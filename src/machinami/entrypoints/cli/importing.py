@@ -79,11 +79,11 @@ def _form(files: tuple[UploadedFile, ...], wanted: Wanted, town: str) -> aiohttp
 
 
 def read_files(paths: tuple[Path, ...]) -> tuple[UploadedFile, ...]:
-    """The files, folders searched for spreadsheets; names carry the folder they lie in."""
+    """The files, folders searched for spreadsheets (but not Excel's locks, `~$…`); names carry the folder they lie in."""
     found: list[UploadedFile] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS)
+            inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS and not one.name.startswith("~$"))
             found += [UploadedFile(str(one.relative_to(path.parent)), one.read_bytes()) for one in inside]
         elif path.is_file():
             found.append(UploadedFile(f"{path.absolute().parent.name}/{path.name}", path.read_bytes()))
@@ -142,4 +142,5 @@ def report(run: dict[str, Any], wanted: Wanted) -> int:
         rest = told - SHOWN_FINDINGS
         hint = f"ほか {rest} 件(--findings FILE.csv で保存)" if ja else f"{rest} more (--findings FILE.csv writes them all)"
         console.print(hint)
-    return 1 if any(one["rejected"] or one.get("problem") for one in run["files"]) else 0
+    incomplete = run.get("not_stored") or any(one["rejected"] or one.get("problem") for one in run["files"])
+    return 1 if incomplete else 0

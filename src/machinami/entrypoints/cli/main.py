@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvloop
@@ -17,12 +17,20 @@ from machinami import __version__
 from machinami.bootstrap.core import Options
 from machinami.bootstrap.errors import register_all
 from machinami.bootstrap.profile import load_profile, plain_profile
-from machinami.entrypoints.cli import administration, importing, serving
-from machinami.entrypoints.cli import demo as demonstration
+from machinami.entrypoints.cli import serving
+from machinami.entrypoints.cli.late import late
 from machinami.entrypoints.cli.logs import configure_logs
 from machinami.kernel.error_texts import describe
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.settings import load
+
+if TYPE_CHECKING:
+    from machinami.entrypoints.cli import administration, importing
+    from machinami.entrypoints.cli import demo as demonstration
+else:
+    administration = late("machinami.entrypoints.cli.administration")
+    demonstration = late("machinami.entrypoints.cli.demo")
+    importing = late("machinami.entrypoints.cli.importing")
 
 app = typer.Typer(help="Machinami (街並み): an open-source City OS.", no_args_is_help=True, add_completion=False)
 errors = Console(stderr=True)

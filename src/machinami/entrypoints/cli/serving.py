@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.panel import Panel
 
 from machinami.bootstrap.core import Core, Options
-from machinami.bootstrap.lan import lan_certificate
 from machinami.entrypoints.cli.listening import Listeners, stop_signal
 from machinami.kernel.errors import Refusal
 
@@ -67,6 +66,8 @@ async def run_city(options: Options, port: int, lan_port: int) -> int:
             )
             if not await _set_up(core, stop):
                 return 0
+        from machinami.bootstrap.lan import lan_certificate  # the cryptography that only the network's side needs
+
         certificate = lan_certificate(options.data, core.clock.now())
         lan = await bound(listeners, "0.0.0.0", lan_port, certificate.path)  # noqa: S104 - TLS with login, after set-up
         console.print(f"[bold]{address}[/bold]   (この端末 / this computer)")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -157,17 +158,18 @@ def wanted_tenant(headers: Mapping[str, str]) -> str:
 
 async def respond(answer: Answer, method: str, send: Send) -> None:
     """Send an answer; HEAD gets its headers alone."""
-    headers = [(name.encode("latin-1"), _header_value(value)) for name, value in answer.headers.items()]
+    headers = [_header(name, value) for name, value in answer.headers.items()]
     if answer.status != 204:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
-def _header_value(value: str) -> bytes:
+@lru_cache(maxsize=1_000)
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
     """A header's bytes; characters that could end the header line or are not Latin-1 are percent-encoded."""
     try:
         encoded = value.encode("ascii")
     except UnicodeEncodeError:
         encoded = "".join(c if c.isascii() else "".join(f"%{b:02X}" for b in c.encode()) for c in value).encode("ascii")
-    return encoded.replace(b"\r", b"%0D").replace(b"\n", b"%0A")
+    return name.encode("latin-1"), encoded.replace(b"\r", b"%0D").replace(b"\n", b"%0A")

@@ -9,6 +9,8 @@ from machinami.entrypoints.http.messages import Answer, Call
 from machinami.kernel.errors import Refusal
 
 Handler = Callable[[Call], Awaitable[Answer]]
+_Pattern = tuple[tuple[tuple[int, str], ...], tuple[int, ...], Mapping[str, Handler]]
+"""Literal segments with their places, the places of `*`, and the handlers by method."""
 
 
 class Routes:
@@ -21,25 +23,30 @@ class Routes:
         self.prefix = prefix
         self.open_to_all = open_to_all
         self.table = table
-        self._by_length: dict[int, list[tuple[tuple[str, ...], Mapping[str, Handler]]]] = {}
+        self._root = prefix.rstrip("/")
+        self._by_length: dict[int, list[_Pattern]] = {}
         for pattern, handlers in table.items():
-            parts = tuple(pattern.strip("/").split("/")) if pattern.strip("/") else ()
-            self._by_length.setdefault(len(parts), []).append((parts, handlers))
+            parts = pattern.strip("/").split("/") if pattern.strip("/") else []
+            words = tuple((place, part) for place, part in enumerate(parts) if part != "*")
+            stars = tuple(place for place, part in enumerate(parts) if part == "*")
+            self._by_length.setdefault(len(parts), []).append((words, stars, handlers))
 
     def covers(self, raw_path: str) -> bool:
         """Whether a path lies at or below the prefix; `/alarmsx` does not lie below `/alarms`."""
-        root = self.prefix.rstrip("/")
+        root = self._root
         return raw_path.startswith(root) and raw_path[len(root) : len(root) + 1] in ("", "/")
 
     def find(self, method: str, raw_path: str) -> tuple[Handler, tuple[str, ...]]:
         """The handler and what stood for each `*`; Refusal `http.path.unknown` or `http.method.not_allowed`."""
         rest = raw_path[len(self.prefix) :].strip("/")
         parts = rest.split("/") if rest else []
-        for pattern, handlers in self._by_length.get(len(parts), ()):
-            if all(wanted in ("*", part) for wanted, part in zip(pattern, parts, strict=True)):
+        for words, stars, handlers in self._by_length.get(len(parts), ()):
+            for place, word in words:
+                if parts[place] != word:
+                    break
+            else:
                 handler = handlers.get(method)
                 if handler is None:
                     raise Refusal("http.method.not_allowed", method=method, allowed=", ".join(handlers))
-                stars = tuple(unquote(part) for wanted, part in zip(pattern, parts, strict=True) if wanted == "*")
-                return handler, stars
+                return handler, tuple([unquote(parts[place]) for place in stars])
         raise Refusal("http.path.unknown", path=raw_path[:200])

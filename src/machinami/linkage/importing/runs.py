@@ -24,7 +24,7 @@ from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.finding import Finding, Place, Severity
 from machinami.linkage.importing.catalogue import find_town, load_models
 from machinami.linkage.importing.difference import Difference, diff
-from machinami.linkage.importing.findings import collapse, describe, to_csv
+from machinami.linkage.importing.findings import collapse, describe, finding, to_csv
 from machinami.linkage.importing.mapping import SheetMapping
 from machinami.linkage.importing.merging import PUBLICATION
 from machinami.linkage.importing.model import ImportOptions, ImportPlan, Table
@@ -107,19 +107,21 @@ class Imports:
         record = await self._records.fetch(caller.tenant, RUN, run_id)
         if record is None:
             raise Refusal("import.run.does_not_exist", run=run_id)
-        record["progress"] = self._running.get(run_id)
-        if record["state"] == "running" and run_id not in self._running:
-            record["state"] = "failed"
-            record["problem"] = _problem(Refusal("import.run.interrupted"))
         findings = [_finding_of(one) for one in (await self._findings(caller, run_id))[:SHOWN_FINDINGS_MAX]]
-        record["findings"] = [finding_row(one) for one in findings]
-        return record
+        shown = self._as_it_stands(record)
+        return {**shown, "progress": self._running.get(run_id), "findings": [finding_row(one) for one in findings]}
 
     async def listing(self, caller: Caller) -> list[dict[str, Any]]:
         """The newest runs, newest first, without findings."""
         require(caller, Role.READER)
         runs = await self._records.listing(caller.tenant, RUN, 10_000)
-        return runs[::-1][:LISTED_RUNS_MAX]
+        return [self._as_it_stands(one) for one in runs[::-1][:LISTED_RUNS_MAX]]
+
+    def _as_it_stands(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A run's record; one that nobody works on any more was interrupted."""
+        if record["state"] != "running" or record["run"] in self._running:
+            return record
+        return {**record, "state": "failed", "problem": _problem(Refusal("import.run.interrupted"))}
 
     async def findings_csv(self, caller: Caller, run_id: str, language: str) -> bytes:
         """All findings of a run as CSV for a spreadsheet program."""
@@ -165,8 +167,8 @@ class Imports:
             "findings_count": {},
             "problem": None,
         }
-        self._running[str(run["run"])] = {"phase": "waiting", "done": 0, "total": 0}
         await self._records.put(caller.tenant, RUN, run["run"], run)
+        self._running[str(run["run"])] = {"phase": "waiting", "done": 0, "total": 0}
         return run
 
     async def _work(
@@ -219,7 +221,9 @@ class Imports:
         findings = [*(_unreadable(name, error) for name, error in problems), *collapse([*plan.findings, *change.findings])]
         run["files"] = _sheets(plan, change) + [_unread(name, error) for name, error in problems]
         if not request.dry_run:
-            findings += await self._commit(caller, [*change.created, *change.updated, *change.withdrawn], tell)
+            refused = await self._commit(caller, [*change.created, *change.updated, *change.withdrawn], tell)
+            run["not_stored"] = len(refused)
+            findings += [_not_stored(plan, entity, error) for entity, error in refused]
         run["findings_count"] = dict(Counter(one.severity.value for one in findings))
         await self._records.put(
             caller.tenant, FINDINGS, run["run"], {"findings": [_kept(one) for one in findings[:KEPT_FINDINGS_MAX]]}
@@ -243,19 +247,18 @@ class Imports:
         plan = plan_import(tables, self._models, options, existing, lambda _, done, total: tell("planning", done, total))
         return plan, diff(plan, existing)
 
-    async def _commit(self, caller: Caller, entities: Sequence[Entity], tell: _Teller) -> list[Finding]:
-        findings = []
+    async def _commit(
+        self, caller: Caller, entities: Sequence[Entity], tell: _Teller
+    ) -> list[tuple[Entity, MachinamiError]]:
+        """Store the entities in chunks; returns those that were refused, and why."""
+        refused = []
         for start in range(0, len(entities), self._commit_rows):
             tell("storing", start, len(entities))
             chunk = entities[start : start + self._commit_rows]
-            for entity, error in zip(chunk, await self._city.save(caller, chunk), strict=True):
-                if error is not None:
-                    text = describe_error(error, "en")[0]
-                    findings.append(
-                        Finding("import.row.not_stored", Severity.ERROR, Place(""), entity.id, "", {"reason": text})
-                    )
+            errors = await self._city.save(caller, chunk)
+            refused += [(entity, error) for entity, error in zip(chunk, errors, strict=True) if error is not None]
         tell("storing", len(entities), len(entities))
-        return findings
+        return refused
 
     async def _findings(self, caller: Caller, run_id: str) -> list[dict[str, Any]]:
         record = await self._records.fetch(caller.tenant, FINDINGS, run_id)
@@ -317,10 +320,17 @@ def _unread(name: str, error: Refusal) -> dict[str, Any]:
 
 
 def _unreadable(name: str, error: Refusal) -> Finding:
-    return Finding(
-        "import.file.unreadable", Severity.ERROR, Place(name), "", "",
-        {"reason_ja": describe_error(error, "ja")[0], "reason_en": describe_error(error, "en")[0]},
-    )  # fmt: skip
+    return finding("import.file.unreadable", Place(name), **_reason(error))
+
+
+def _not_stored(plan: ImportPlan, entity: Entity, error: MachinamiError) -> Finding:
+    sheet = plan.sheets[plan.origins[entity.id]] if entity.id in plan.origins else None
+    place = Place(sheet.file, sheet.sheet) if sheet else Place("")
+    return finding("import.row.not_stored", place, entity.id, **_reason(error))
+
+
+def _reason(error: MachinamiError) -> dict[str, str]:
+    return {"reason_ja": describe_error(error, "ja")[0], "reason_en": describe_error(error, "en")[0]}
 
 
 def _problem(error: MachinamiError) -> dict[str, str]:

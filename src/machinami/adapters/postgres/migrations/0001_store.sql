@@ -120,8 +120,8 @@ begin
   wanted := cardinality(array_positions(p_action, 2::smallint)) + cardinality(array_positions(p_action, 3::smallint));
   if wanted > 0 then
     perform 1 from entity e
-      join unnest(p_tenant, p_shard, p_id, p_action, p_version) as g(tenant, shard, id, action, version)
-        on e.tenant = g.tenant and e.shard = g.shard and e.id = g.id and e.version = g.version
+      join unnest(p_tenant, p_shard, p_id, p_action, p_version, p_sequence) as g(tenant, shard, id, action, version, sequence)
+        on e.tenant = g.tenant and e.shard = g.shard and e.id = g.id and e.version = g.version and e.sequence = g.sequence
       where g.action > 1 order by e.tenant, e.shard, e.id for update of e;
     get diagnostics done = row_count;
     if done <> wanted then raise exception 'an entity moved on meanwhile' using errcode = 'MN001'; end if;

@@ -28,6 +28,9 @@ from machinami.standards.ngsi_ld.render import (
 
 PREFIX: Final = "/ngsi-ld/v1"
 MEDIA_TYPES: Final = (JSON, LD_JSON, GEO_JSON)
+FIND: Final = parameters.SELECTION | parameters.REPRESENTATION | parameters.PAGING | parameters.LOCAL
+RETRIEVE: Final = parameters.REPRESENTATION | parameters.LOCAL | {"type"}
+PATCH_ATTRIBUTE: Final = parameters.LOCAL | {"type", "observedAt"}
 
 
 class EntityHandlers:
@@ -48,7 +51,7 @@ class EntityHandlers:
 
     async def find(self, call: Call) -> Answer:
         """GET /entities (6.4.3.2, 5.7.2)."""
-        only(call, parameters.SELECTION | parameters.REPRESENTATION | parameters.PAGING | parameters.LOCAL)
+        only(call, FIND)
         context = await self._negotiator.link(call)
         query = parameters.entity_query(call.query, context, self._settings)
         if not parameters.has_filter(query):
@@ -77,7 +80,7 @@ class EntityHandlers:
 
     async def retrieve(self, call: Call) -> Answer:
         """GET /entities/{id} (6.5.3.1, 5.7.1)."""
-        only(call, parameters.REPRESENTATION | parameters.LOCAL | {"type"})
+        only(call, RETRIEVE)
         context = await self._negotiator.link(call)
         media_type = accepted(call, MEDIA_TYPES)
         wanted = parameters.representation(call, context)
@@ -142,7 +145,7 @@ class EntityHandlers:
 
     async def patch_attribute(self, call: Call) -> Answer:
         """PATCH /entities/{id}/attrs/{attr} (6.7.3.1, 5.6.4)."""
-        only(call, parameters.LOCAL | {"type", "observedAt"})
+        only(call, PATCH_ATTRIBUTE)
         body = await self._negotiator.body(call, PATCH_TYPES)
         name, instances = parse_attribute(call.segments[1], body.document, body.context, nulls=True, partial=True)
         entity_id = self._id(call)

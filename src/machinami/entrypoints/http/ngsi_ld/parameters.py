@@ -15,7 +15,7 @@ from machinami.standards.ngsi_ld.attributes import is_date_time
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.geo import parse_geo_query
 from machinami.standards.ngsi_ld.q import parse_q
-from machinami.standards.ngsi_ld.render import Format, Representation, parse_projection
+from machinami.standards.ngsi_ld.render import NORMALIZED, Format, Representation, parse_projection
 from machinami.standards.ngsi_ld.scope import parse_scope_query
 from machinami.standards.ngsi_ld.types import parse_type_selection
 
@@ -94,6 +94,8 @@ def page(call: Call, settings: Settings) -> Page:
 
 def representation(call: Call, context: Context) -> Representation:
     """format/options, sysAttrs, lang, attrs, pick, omit and datasetId."""
+    if not call.query:
+        return NORMALIZED
     chosen = Format.NORMALIZED
     options = [one for one in call.query.get("options", "").split(",") if one]
     unknown = [one for one in options if one not in _OPTIONS]

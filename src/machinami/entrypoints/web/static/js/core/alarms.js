@@ -28,11 +28,11 @@ export function place(row) {
   changed();
 }
 
-/** Ask for all open alarms anew. */
+/** Ask anew for all alarms that are not closed. */
 export async function loadAlarms() {
-  const answers = await Promise.all(["active", "acknowledged"].map((state) => get(`/alarms?state=${state}&limit=${LIMIT}`)));
+  const answer = await get(`/alarms?state=active&limit=${LIMIT}`);
   rows.clear();
-  for (const answer of answers) for (const row of answer.alarms) rows.set(row.id, row);
+  for (const row of answer.alarms) rows.set(row.id, row);
   loaded = true;
   changed();
 }

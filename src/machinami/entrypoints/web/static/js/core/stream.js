@@ -8,7 +8,8 @@ import { probe } from "./start.js";
 export const live = new EventTarget();
 const RETRY_MAX_MS = 30_000;
 
-/** @type {"connecting" | "live" | "lost"} */
+/** @typedef {"connecting" | "live" | "lost"} State */
+/** @type {State} */
 let state = "connecting";
 let lastEventId = "";
 let pause = 1000;
@@ -19,7 +20,7 @@ let source = null;
 
 export const streamState = () => state;
 
-/** @param {typeof state} next */
+/** @param {State} next */
 function enter(next) {
   if (state === next) return;
   state = next;
@@ -60,6 +61,11 @@ export function openStream() {
   opened = true;
   connect();
   addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    missed = true;
+    connect();
+  });
 }
 
 Object.defineProperty(probe, "lastEventId", { get: () => lastEventId, enumerable: true });

@@ -16,7 +16,7 @@ const ACCEPTED = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt";
  *  @typedef {{run: string, state: string, started_at: string, names: string[], dry_run?: boolean, findings_count?: Record<string, number>}} Past */
 
 export class MnImport extends MnElement {
-  static properties = { files: { state: true }, models: { state: true }, past: { state: true }, run: { state: true }, over: { state: true }, sending: { state: true }, dry: { state: true }, model: { state: true } };
+  static properties = { files: { state: true }, models: { state: true }, past: { state: true }, run: { state: true }, over: { state: true }, sending: { state: true }, dry: { state: true }, edition: { state: true }, model: { state: true } };
 
   constructor() {
     super();
@@ -30,6 +30,8 @@ export class MnImport extends MnElement {
     this.over = false;
     this.sending = false;
     this.dry = true;
+    /** Whether the files are the whole list anew: what is missing in them has ended. */
+    this.edition = false;
     this.model = "";
     Object.defineProperty(probe, "run", { get: () => this.run, enumerable: true });
   }
@@ -45,7 +47,7 @@ export class MnImport extends MnElement {
     const [models, past] = await Promise.allSettled([get("/api/models"), get("/api/imports")]);
     if (models.status === "fulfilled") this.models = models.value.models;
     else toastProblem(models.reason);
-    if (past.status === "fulfilled") this.past = past.value.imports ?? past.value.runs ?? [];
+    if (past.status === "fulfilled") this.past = past.value.runs;
     await this.updateComplete;
     if (!this.run) markReady();
   }
@@ -61,6 +63,7 @@ export class MnImport extends MnElement {
     const body = new FormData();
     for (const file of this.files) body.append("file", file, file.name);
     body.append("dry_run", String(dry));
+    body.append("new_edition", String(this.edition));
     if (this.model) body.append("model", this.model);
     this.sending = true;
     try {
@@ -98,6 +101,7 @@ export class MnImport extends MnElement {
       <div class="import-options">
         <label class="field"><span>${t("import.model")}</span><select @change=${(/** @type {any} */ event) => (this.model = event.target.value)}><option value="">${t("import.model.auto")}</option>${this.models.map((row) => html`<option value=${row.id}>${both(row, "name") || row.id}</option>`)}</select></label>
         <label class="check"><input type="checkbox" role="switch" .checked=${this.dry} @change=${(/** @type {any} */ event) => (this.dry = event.target.checked)} /><span><b>${t("import.dry")}</b><br /><small class="muted">${t("import.dry.text")}</small></span></label>
+        <label class="check"><input type="checkbox" role="switch" .checked=${this.edition} @change=${(/** @type {any} */ event) => (this.edition = event.target.checked)} /><span><b>${t("import.edition")}</b><br /><small class="muted">${t("import.edition.text")}</small></span></label>
       </div>
       <p class="actions"><button class="button primary" ?disabled=${!this.files.length || this.sending}>${icon(this.dry ? "search" : "import")}${t(this.sending ? "import.sending" : this.dry ? "import.start.dry" : "import.start")}</button></p>
     </form>`;

@@ -15,7 +15,7 @@ function layers() {
   const line = { "line-join": "round", "line-cap": "round" };
   return [
     { id: "base-sea", type: "background", paint: { "background-color": token("--map-sea") } },
-    { id: "base-shelf", type: "line", source: "land", layout: line, paint: { "line-color": token("--map-shelf"), "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 16, 12, 50], "line-blur": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 12, 13, 60], "line-opacity": ["interpolate", ["linear"], ["zoom"], 9, 0.55, 12, 0] } },
+    { id: "base-shelf", type: "line", source: "land", maxzoom: 12, layout: line, paint: { "line-color": token("--map-shelf"), "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 16, 12, 50], "line-blur": ["interpolate", ["exponential", 1.6], ["zoom"], 5, 2, 9, 12, 13, 60], "line-opacity": ["interpolate", ["linear"], ["zoom"], 9, 0.55, 12, 0] } },
     { id: "base-land", type: "fill", source: "land", paint: { "fill-color": token("--map-land"), "fill-antialias": false } },
     { id: "base-coast", type: "line", source: "land", layout: line, paint: { "line-color": token("--map-coast"), "line-width": ["interpolate", ["linear"], ["zoom"], 5, 0.4, 10, 1, 15, 2] } },
     { id: "base-municipality", type: "line", source: "lines", filter: ofKind("municipality"), minzoom: 7.5, layout: line, paint: { "line-color": token("--map-line"), "line-width": ["interpolate", ["linear"], ["zoom"], 8, 0.7, 11, 1.3, 15, 2.2], "line-dasharray": [3, 2] } },
@@ -50,7 +50,7 @@ export function baseStyle() {
 /** Give the base the theme's colours and the language's labels. @param {import("maplibre-gl").Map} map */
 export function repaintBase(map) {
   for (const layer of [...layers(), ...labels()]) {
-    for (const [name, value] of Object.entries(layer.paint ?? {})) map.setPaintProperty(layer.id, name, value);
+    for (const [name, value] of Object.entries(layer.paint ?? {})) map.setPaintProperty(layer.id, /** @type {any} */ (name), value);
     if (layer.type === "symbol") map.setLayoutProperty(layer.id, "text-field", labelText());
   }
 }

@@ -14,6 +14,8 @@ import { chipName } from "./sprites.js";
 
 const CLUSTER_RADIUS_PX = 52;
 const CLUSTER_ZOOM_MAX = 13;
+/** From here on values stand below symbols; names follow closer in. */
+const BRIEF_ZOOM = 9.8;
 const EMPTY = { type: "FeatureCollection", features: [] };
 const IS_CLUSTER = ["has", "point_count"];
 const NO_CLUSTER = ["!", ["has", "point_count"]];
@@ -78,7 +80,7 @@ export class Drawing {
     const text = { "text-font": FONT, "text-allow-overlap": true, "text-ignore-placement": true };
     this.addLayers([
       { id: "area-fill", type: "fill", source: "areas", paint: { "fill-color": areaColor, "fill-opacity": ["case", ["==", ["get", "status"], "exercise"], 0.06, 0.14] } },
-      { id: "area-hatch", type: "fill", source: "areas", filter: ["!=", ["get", "status"], "actual"], paint: { "fill-pattern": ["concat", "hatch:", ["get", "severity"]], "fill-opacity": 0.35 } },
+      { id: "area-hatch", type: "fill", source: "areas", filter: ["!=", ["get", "status"], "actual"], paint: { "fill-pattern": ["concat", "hatch:", ["get", "severity"]], "fill-opacity": 0.2 } },
       { id: "area-line", type: "line", source: "areas", paint: { "line-color": areaColor, "line-width": 2.5 } },
       { id: "cluster", type: "circle", source: "still", filter: IS_CLUSTER, paint: this.clusterPaint() },
       { id: "cluster-count", type: "symbol", source: "still", filter: IS_CLUSTER, layout: { ...text, "text-field": this.clusterLabel(), "text-size": sized(13) }, paint: { "text-color": token("--text") } },
@@ -150,7 +152,7 @@ export class Drawing {
           "icon-image": chipName(layer, theme()), "icon-allow-overlap": true, "icon-ignore-placement": true,
           "icon-size": sized(["interpolate", ["linear"], ["zoom"], 8, layer.live ? 0.85 : 0.6, 12, layer.live ? 1 : 0.75, 14.5, 1, 18, 1.25]),
           "text-font": FONT, "text-size": sized(12), "text-offset": [0, 1.4], "text-anchor": "top", "text-optional": true, "text-max-width": 10, "text-padding": 3,
-          "text-field": ["step", ["zoom"], brief, layer.live ? 12.5 : 14.3, named],
+          "text-field": ["step", ["zoom"], "", BRIEF_ZOOM, brief, layer.live ? 12.5 : 14.3, named],
         },
         paint: { ...this.textPaint(), "icon-opacity": ["case", ["get", "stale"], 0.45, 1] },
       },
@@ -187,6 +189,7 @@ export class Drawing {
 
   /** Apply single changes without sending everything again. @param {import("./features.js").Change[]} changes */
   applyChanges(changes) {
+    if (!this.source("still")) return; // the style is still loading (or changing); syncData draws everything afterwards
     const shown = new Set(this.state.shown().map((layer) => layer.id));
     for (const name of Object.keys(this.drawn)) {
       const add = [];

@@ -36,6 +36,10 @@ export class MnMap extends MnElement {
     /** @type {import("./draw.js").Drawing | null} */
     this.drawing = null;
     this.alarmTimer = 0;
+    this.dataTimer = 0;
+    this.ready = false;
+    /** Ids of the alarms whose areas are drawn. */
+    this.areasOf = "";
   }
 
   connectedCallback() {

@@ -9,5 +9,5 @@ show({
     { name: "display_name", type: "text", autocomplete: "name", help: "entry.display_name.help" },
     { name: "password", type: "password", autocomplete: "new-password", help: "entry.password.help", minlength: 12 },
   ],
-  done: () => location.assign("/login"),
+  done: () => location.assign("/"),
 });

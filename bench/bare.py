@@ -158,8 +158,8 @@ async def serve(folder: Path) -> None:
         http = uvicorn.Server(config)
         task = asyncio.create_task(http.serve())
         work = asyncio.create_task(pipeline.run())
-        while not http.started:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - uvicorn has no event for it
+        while not http.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
         sys.stdout.write(f"ready http://127.0.0.1:{http.servers[0].sockets[0].getsockname()[1]}\n")
         sys.stdout.flush()
         await task

@@ -60,13 +60,13 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Visitor]]:
-    """Open a browser context; closed with the test."""
+def visit_city(browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Open a browser context on a city's address; closed with the test."""
     contexts: list[BrowserContext] = []
 
     def begin(
+        url: str,
         *,
-        at: Served = served,
         by: Browser = browser,
         language: str = "ja",
         theme: str = "day",
@@ -76,11 +76,21 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Visitor]]:
     ) -> Visitor:
         context = by.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
         context.add_cookies(
-            [{"name": "mn_lang", "value": language, "url": at.url}, {"name": "mn_theme", "value": theme, "url": at.url}]
+            [{"name": "mn_lang", "value": language, "url": url}, {"name": "mn_theme", "value": theme, "url": url}]
         )
         contexts.append(context)
-        return Visitor(context, context.new_page(), at.url)
+        return Visitor(context, context.new_page(), url)
 
     yield begin
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visit(visit_city: Callable[..., Visitor], served: Served) -> Callable[..., Visitor]:
+    """The same for a stand-in city."""
+
+    def begin(*, at: Served = served, **options: Any) -> Visitor:
+        return visit_city(at.url, **options)
+
+    return begin

@@ -20,7 +20,10 @@ TESTS = ROOT / "tests/browser/vendor"
 
 @dataclass(frozen=True)
 class Package:
-    """One npm package: which of its files go where. `files` maps a path in the package to a path in the target."""
+    """One npm package: which of its files go where. `files` maps a path in the package to a path in the target.
+
+    `licence_file` is a path in the package, or one of ours for a package that comes without its licence's text.
+    """
 
     name: str
     folder: str
@@ -84,6 +87,8 @@ PACKAGES = (
         "LICENSE",
     ),
     Package("uplot", "uplot", {"dist/uPlot.iife.min.js": "uplot.mjs", "dist/uPlot.min.css": "uplot.css"}, "LICENSE"),
+    Package("pmtiles", "pmtiles", {"dist/esm/index.js": "pmtiles.js"}, str(HERE / "licences/pmtiles.txt")),
+    Package("fflate", "fflate", {"esm/browser.js": "fflate.js"}, "LICENSE"),
     Package("@digital-go-jp/design-tokens", "design-tokens", {"dist/tokens.css": "tokens.css"}, "LICENSE"),
     Package(
         "@fontsource/noto-sans-jp",

@@ -59,11 +59,11 @@ def profiles() -> dict[str, Path]:
 
 
 def load_profile(name: str) -> Profile:
-    """Read a profile; Refusal `bootstrap.profile.*`."""
+    """Read a profile by its name, or by the path of its folder; Refusal `bootstrap.profile.*`."""
     known = profiles()
-    if name not in known:
+    folder = known.get(name) or Path(name).expanduser().absolute()
+    if not (folder / "city.toml").is_file():
         raise Refusal("bootstrap.profile.not_found", profile=name, known=", ".join(known) or "-")
-    folder = known[name]
     try:
         return _profile(folder, tomllib.loads((folder / "city.toml").read_text("utf-8")))
     except (LookupError, TypeError, ValueError, OSError) as error:

@@ -106,7 +106,7 @@ def test_thresholds_watch_something_that_the_profile_has(profile: Profile) -> No
     shown = {one.type: one.value for one in profile.view.layers}
     watched = [rule for rule in profile.rules if isinstance(rule, ThresholdRule)]
     for rule in watched:
-        assert shown[rule.type] == rule.attribute
+        assert shown[rule.entity_type] == rule.attribute
     assert len({rule.id for rule in profile.rules}) == len(profile.rules)
 
 
@@ -154,7 +154,7 @@ def test_data_say_where_they_come_from_and_under_which_licence(profile: Profile)
     assert (profile.folder / "README.md").is_file()
     for folder in sorted(one for one in profile.folder.iterdir() if one.is_dir()):
         text = (folder / "README.md").read_text("utf-8")
-        assert "http" in text, folder
+        assert re.search(r"https://|on GitHub|出典", text), folder
         assert re.search(r"licen[cs]e|terms|利用規約|CC BY", text, re.IGNORECASE), folder
 
 

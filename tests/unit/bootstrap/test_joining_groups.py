@@ -112,19 +112,28 @@ async def test_map_entities_page_and_count(city: CityEntitiesOverData, store: Me
 
 def message(event: str, entity_id: str | None, severity: Severity, at: datetime, **other: Any) -> AlarmEvent:
     return AlarmEvent(
-        key=AlarmKey("key:pumps", event, other.pop("area", ""), "pumpFailure"), effect=other.pop("effect", Effect.RAISE),
-        severity=severity, order=f"{other.pop('order', 1):019}", event_at=at, arrived_at=at, headline_ja="ポンプ停止",
-        headline_en="Pump stopped", entity_id=entity_id, **other,
-    )  # fmt: skip
+        key=AlarmKey("key:pumps", event, other.pop("area", ""), "pumpFailure"),
+        effect=other.pop("effect", Effect.RAISE),
+        severity=severity,
+        order=f"{other.pop('order', 1):019}",
+        event_at=at,
+        arrived_at=at,
+        headline_ja="ポンプ停止",
+        headline_en="Pump stopped",
+        entity_id=entity_id,
+        **other,
+    )
 
 
 async def test_map_alarms_count_open_alarms_by_entity_with_the_worst_severity(clock: VirtualClock) -> None:
     alarms, now = Alarms(FakeAlarmStore(), clock, ()), clock.now()
     raised = [
-        message("a", "urn:pump", Severity.MINOR, now), message("b", "urn:pump", Severity.CRITICAL, now),
-        message("c", "urn:pump", Severity.INFO, now), message("d", "urn:other", Severity.WARNING, now),
+        message("a", "urn:pump", Severity.MINOR, now),
+        message("b", "urn:pump", Severity.CRITICAL, now),
+        message("c", "urn:pump", Severity.INFO, now),
+        message("d", "urn:other", Severity.WARNING, now),
         message("e", None, Severity.MAJOR, now, area="590", area_name="香川県"),
-    ]  # fmt: skip
+    ]
     await alarms.receive(CALLER, raised)
     on_the_map = MapAlarmsOverCommand(alarms, clock)
     assert await on_the_map.by_entity(CALLER) == {"urn:pump": (3, "critical"), "urn:other": (1, "warning")}
@@ -143,10 +152,12 @@ async def test_map_alarms_leave_out_what_has_ended(clock: VirtualClock) -> None:
 @pytest.mark.parametrize(
     "dsn",
     [
-        "postgresql://user:p%40ss@db.city.example:5433/city", "postgres:///city?host=/run/postgresql&port=5499",
-        "postgresql://a:1,b:2/city", "postgresql://u@db/city?sslmode=verify-full",
+        "postgresql://user:p%40ss@db.city.example:5433/city",
+        "postgres:///city?host=/run/postgresql&port=5499",
+        "postgresql://a:1,b:2/city",
+        "postgresql://u@db/city?sslmode=verify-full",
     ],
-)  # fmt: skip
+)
 def test_dsn_arguments_leave_an_address_whole(dsn: str) -> None:
     """The driver reads it: nothing of it, such as sslmode, may be lost on the way."""
     assert dsn_arguments(dsn) == {"dsn": dsn}
@@ -155,11 +166,16 @@ def test_dsn_arguments_leave_an_address_whole(dsn: str) -> None:
 @pytest.mark.parametrize(
     ("dsn", "shown"),
     [
-        ("mysql://u:secret@db/city", "mysql"), ("/var/lib", "/var/lib"), ("", "?"), ("postgresql://u:secret@db:port/city", "postgresql"),
-        ("postgresql://u:secret@db:99999/city", "postgresql"), ("postgresql:///city?host=/tmp&port=x", "postgresql"),
-        ("postgresql:///city?port=0", "postgresql"), ("postgresql://[u:secret", "postgresql"),
+        ("mysql://u:secret@db/city", "mysql"),
+        ("/var/lib", "/var/lib"),
+        ("", "?"),
+        ("postgresql://u:secret@db:port/city", "postgresql"),
+        ("postgresql://u:secret@db:99999/city", "postgresql"),
+        ("postgresql:///city?host=/tmp&port=x", "postgresql"),
+        ("postgresql:///city?port=0", "postgresql"),
+        ("postgresql://[u:secret", "postgresql"),
     ],
-)  # fmt: skip
+)
 def test_dsn_arguments_refuse_what_is_no_address_without_showing_its_password(dsn: str, shown: str) -> None:
     with pytest.raises(Refusal) as refused:
         dsn_arguments(dsn)
@@ -192,8 +208,12 @@ async def test_health_fails_when_a_task_broke_but_not_when_it_has_done_its_work(
     core.add_task(done)
     await done
     assert core.health() == {
-        "status": "pass", "store": "external", "waiting_writes": 3, "tasks": {"demonstration data": True}, "profile": "",
-    }  # fmt: skip
+        "status": "pass",
+        "store": "external",
+        "waiting_writes": 3,
+        "tasks": {"demonstration data": True},
+        "profile": "",
+    }
     broken = asyncio.create_task(work(True), name="replay 1")
     core.add_task(broken)
     with caplog.at_level(logging.ERROR):

@@ -85,7 +85,9 @@ def alarms() -> Alarms:
 @pytest.fixture
 def city(store: MemoryEntityStore, alarms: Alarms) -> CityMap:
     entities = MapEntitiesOverData(Entities(store, VirtualClock(START)))
-    return CityMap(VIEW, entities, alarms, {"590": {"type": "Point", "coordinates": [134.0, 34.3]}}, {term("Park"): ("公園", "Parks")})
+    return CityMap(
+        VIEW, entities, alarms, {"590": {"type": "Point", "coordinates": [134.0, 34.3]}}, {term("Park"): ("公園", "Parks")}
+    )
 
 
 @pytest.fixture

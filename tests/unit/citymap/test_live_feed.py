@@ -178,7 +178,8 @@ def test_changes_keep_the_same_entity_of_two_tenants_apart(told: Told, city: Cit
 
 
 @pytest.mark.parametrize(
-    ("kind", "named"), [(ChangeKind.DELETED, {}), (ChangeKind.UPDATED, {"lon": None}), (ChangeKind.UPDATED, {"withdrawn": True})]
+    ("kind", "named"),
+    [(ChangeKind.DELETED, {}), (ChangeKind.UPDATED, {"lon": None}), (ChangeKind.UPDATED, {"withdrawn": True})],
 )
 def test_changes_take_an_entity_off_the_map_when_it_is_gone_withdrawn_or_without_place(
     kind: ChangeKind, named: Any, told: Told, city: CityMap, make: Any
@@ -187,10 +188,14 @@ def test_changes_take_an_entity_off_the_map_when_it_is_gone_withdrawn_or_without
     assert told.told == [("default", "entity", {"id": "urn:ngsi-ld:Shelter:1", "layers": ["shelter"], "feature": None})]
 
 
-def test_changes_take_an_entity_without_own_layer_off_the_map_when_it_loses_its_place(told: Told, city: CityMap, make: Any) -> None:
+def test_changes_take_an_entity_without_own_layer_off_the_map_when_it_loses_its_place(
+    told: Told, city: CityMap, make: Any
+) -> None:
     lost = make("1", "Park", lon=None)
     told.changes(city, [change(lost, ChangeKind.UPDATED, "default", LOCATION), change(lost)])
-    assert told.told == [("default", "entity", {"id": "urn:ngsi-ld:Park:1", "layers": [f"type:{term('Park')}"], "feature": None})]
+    assert told.told == [
+        ("default", "entity", {"id": "urn:ngsi-ld:Park:1", "layers": [f"type:{term('Park')}"], "feature": None})
+    ]
 
 
 def test_changes_of_what_no_layer_shows_are_told_when_it_comes_or_goes_only(told: Told, city: CityMap, make: Any) -> None:

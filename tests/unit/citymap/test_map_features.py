@@ -42,10 +42,20 @@ def test_feature_says_what_the_layer_shows(make: Any, gauge_layer: Any) -> None:
     assert drawn is not None
     assert drawn["geometry"] == {"type": "Point", "coordinates": [134.0, 34.3]}
     assert drawn["properties"] == {
-        "id": "urn:ngsi-ld:Gauge:1", "layer": "gauge", "type": "gauge", "name": "水位計", "name_en": "水位計", "detail_ja": "高松市",
-        "detail_en": "高松市", "value": 1.6, "unit": "m", "severity": "major", "alarms": 2, "observed_at": "2026-11-26T01:00:00Z",
+        "id": "urn:ngsi-ld:Gauge:1",
+        "layer": "gauge",
+        "type": "gauge",
+        "name": "水位計",
+        "name_en": "水位計",
+        "detail_ja": "高松市",
+        "detail_en": "高松市",
+        "value": 1.6,
+        "unit": "m",
+        "severity": "major",
+        "alarms": 2,
+        "observed_at": "2026-11-26T01:00:00Z",
         "label": "replay",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0, 0), (True, None), ("1.6", None), ([1], None), (None, None)])

@@ -40,9 +40,12 @@ async def test_features_are_those_of_the_layer_that_have_a_place(city: CityMap, 
     await put(make("1", level=3), make("2", lon=None), make("3", withdrawn=True), make("4"), make("1", "Gauge"))
     alarms.by = {"urn:ngsi-ld:Shelter:4": (2, "critical")}
     found = await city.features(CALLER, "shelter")
-    assert [(one["properties"]["id"], one["properties"]["alarms"], one["properties"]["severity"]) for one in found["features"]] == [
-        ("urn:ngsi-ld:Shelter:1", 0, None), ("urn:ngsi-ld:Shelter:4", 2, "critical"),
-    ]  # fmt: skip
+    assert [
+        (one["properties"]["id"], one["properties"]["alarms"], one["properties"]["severity"]) for one in found["features"]
+    ] == [
+        ("urn:ngsi-ld:Shelter:1", 0, None),
+        ("urn:ngsi-ld:Shelter:4", 2, "critical"),
+    ]
     assert found["truncated"] is False
 
 
@@ -71,7 +74,10 @@ async def test_features_refuse_a_layer_that_is_not_there(city: CityMap) -> None:
 async def test_area_alarms_have_the_shape_of_their_area_if_it_is_known(city: CityMap, alarms: Any) -> None:
     alarms.rows = [{"area_code": "590", "severity": "major"}, {"area_code": "1"}]
     found = await city.area_alarms(CALLER)
-    assert [(one["geometry"] is None, one["properties"]["area_code"]) for one in found["features"]] == [(False, "590"), (True, "1")]
+    assert [(one["geometry"] is None, one["properties"]["area_code"]) for one in found["features"]] == [
+        (False, "590"),
+        (True, "1"),
+    ]
 
 
 async def test_search_puts_the_whole_name_first_then_beginnings_then_the_shorter(city: CityMap, put: Any, make: Any) -> None:
@@ -104,7 +110,9 @@ async def test_search_finds_nothing_when_nothing_is_asked(text: str, city: CityM
     assert await city.search(CALLER, text) == []
 
 
-async def test_search_gives_a_bounded_number_of_results(city: CityMap, put: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_search_gives_a_bounded_number_of_results(
+    city: CityMap, put: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "RESULTS_MAX", 3)
     await put(*(make(str(number), name=f"公園{number}") for number in range(5)))
     assert await names(city, "公園") == ["公園0", "公園1", "公園2"]
@@ -113,11 +121,21 @@ async def test_search_gives_a_bounded_number_of_results(city: CityMap, put: Any,
 @pytest.mark.parametrize(
     ("text", "position"),
     [
-        ("34.34, 134.05", (134.05, 34.34)), ("34.34 134.05", (134.05, 34.34)), ("134.05,34.34", (134.05, 34.34)),
-        ("３４．３４，１３４．０５", (134.05, 34.34)), ("34.34、134.05", (134.05, 34.34)), ("-33.9 18.4", (18.4, -33.9)),
-        ("34", None), ("34 134 1", None), ("200 300", None), ("nan nan", None), ("inf 3", None), ("高松 公園", None), ("", None),
+        ("34.34, 134.05", (134.05, 34.34)),
+        ("34.34 134.05", (134.05, 34.34)),
+        ("134.05,34.34", (134.05, 34.34)),
+        ("３４．３４，１３４．０５", (134.05, 34.34)),
+        ("34.34、134.05", (134.05, 34.34)),
+        ("-33.9 18.4", (18.4, -33.9)),
+        ("34", None),
+        ("34 134 1", None),
+        ("200 300", None),
+        ("nan nan", None),
+        ("inf 3", None),
+        ("高松 公園", None),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_coordinates_reads_a_pair_of_numbers(text: str, position: Any) -> None:
     assert coordinates(text) == position
 
@@ -174,9 +192,15 @@ async def test_listing_rows_say_when_and_how_the_data_came(city: CityMap, put: A
     await put(make("1", name="a", label="replay", lon=None))
     [row] = (await city.listing(CALLER, "Shelter", "", 10, 0))["rows"]
     assert row == {
-        "kind": "entity", "id": "urn:ngsi-ld:Shelter:1", "name": "a", "type": "Shelter", "lat": None, "lon": None,
-        "modified_at": "2026-11-26T00:00:00Z", "label": "replay",
-    }  # fmt: skip
+        "kind": "entity",
+        "id": "urn:ngsi-ld:Shelter:1",
+        "name": "a",
+        "type": "Shelter",
+        "lat": None,
+        "lon": None,
+        "modified_at": "2026-11-26T00:00:00Z",
+        "label": "replay",
+    }
 
 
 async def test_listing_refuses_a_type_that_nothing_has(city: CityMap, put: Any, make: Any) -> None:

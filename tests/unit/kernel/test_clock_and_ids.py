@@ -39,9 +39,7 @@ def test_iso_is_utc_with_four_digit_years_and_a_fraction_only_if_there_is_one(in
     assert iso(instant) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-11-26T12:00:00.5+09:00", "2026-11-26T12:00:00,5+09:00", "2026-11-26T03:00:00.500Z"]
-)
+@pytest.mark.parametrize("text", ["2026-11-26T12:00:00.5+09:00", "2026-11-26T12:00:00,5+09:00", "2026-11-26T03:00:00.500Z"])
 def test_parse_instant_takes_offsets_and_both_signs_of_fractions(text: str) -> None:
     assert parse_instant(text) == datetime(2026, 11, 26, 3, 0, 0, 500_000, tzinfo=UTC)
 
@@ -85,7 +83,9 @@ def test_stable_urn_is_the_same_for_the_same_parts_only() -> None:
     urn = stable_urn("Notification", "default", "urn:s", "7.1")
     assert urn == stable_urn("Notification", "default", "urn:s", "7.1")
     assert uuid.UUID(urn.removeprefix("urn:ngsi-ld:Notification:")).version == 5
-    assert len({urn, stable_urn("Notification", "default", "urn:s7", ".1"), stable_urn("Other", "default", "urn:s", "7.1")}) == 3
+    assert (
+        len({urn, stable_urn("Notification", "default", "urn:s7", ".1"), stable_urn("Other", "default", "urn:s", "7.1")}) == 3
+    )
 
 
 def test_new_urn_is_new_each_time() -> None:

@@ -27,14 +27,14 @@ def cell_of(lon: float, lat: float, level: int) -> int:
     return _id(x, y, level)
 
 
-def cover(box: Box) -> list[int]:
-    """At most `COVER_CELLS_MAX` cells of one level that together hold the box (degrees)."""
+def cover(box: Box, cells_max: int = COVER_CELLS_MAX) -> list[int]:
+    """At most `cells_max` cells of one level that together hold the box (degrees)."""
     level = LEVEL_MAX
     while level > 0:
         side = 1 << level
         x0, x1 = _clamped(box.west + 180.0, 360.0, side), _clamped(box.east + 180.0, 360.0, side)
         y0, y1 = _clamped(box.south + 90.0, 180.0, side), _clamped(box.north + 90.0, 180.0, side)
-        if (x1 - x0 + 1) * (y1 - y0 + 1) <= COVER_CELLS_MAX:
+        if (x1 - x0 + 1) * (y1 - y0 + 1) <= cells_max:
             return [_id(x, y, level) for x in range(x0, x1 + 1) for y in range(y0, y1 + 1)]
         level -= 1
     return [_id(0, 0, 0)]

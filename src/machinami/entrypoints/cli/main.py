@@ -36,7 +36,7 @@ app = typer.Typer(help="Machinami (街並み): an open-source City OS.", no_args
 errors = Console(stderr=True)
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder that holds everything of this city.", envvar="MACHINAMI_DATA")]
-Profile = Annotated[str, typer.Option("--profile", help="City profile, e.g. takamatsu.")]
+Profile = Annotated[str, typer.Option("--profile", help="City profile: its name, e.g. takamatsu, or its folder.")]
 Store = Annotated[str, typer.Option("--store", help="postgresql://… instead of the embedded server.", envvar="MACHINAMI_STORE")]
 PostgresBin = Annotated[Path | None, typer.Option("--postgres-bin", help="Folder of PostgreSQL programs to use.")]
 

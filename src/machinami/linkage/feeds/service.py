@@ -66,6 +66,7 @@ class Feeds:
 
     async def movement(self, caller: Caller, entities: list[Entity]) -> None:
         """States of simulated things, labelled as such."""
+        require(caller, Role.WRITER)
         await self._saved(caller, entities, "simulation")
 
     async def _saved(self, caller: Caller, entities: list[Entity], label: str) -> None:

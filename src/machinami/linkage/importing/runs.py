@@ -247,9 +247,7 @@ class Imports:
         plan = plan_import(tables, self._models, options, existing, lambda _, done, total: tell("planning", done, total))
         return plan, diff(plan, existing)
 
-    async def _commit(
-        self, caller: Caller, entities: Sequence[Entity], tell: _Teller
-    ) -> list[tuple[Entity, MachinamiError]]:
+    async def _commit(self, caller: Caller, entities: Sequence[Entity], tell: _Teller) -> list[tuple[Entity, MachinamiError]]:
         """Store the entities in chunks; returns those that were refused, and why."""
         refused = []
         for start in range(0, len(entities), self._commit_rows):

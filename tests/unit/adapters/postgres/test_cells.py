@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import example, given
@@ -79,7 +80,7 @@ def test_ranges_of_a_cover_are_sorted_apart_and_hold_just_its_cells(box: Box) ->
     covering = cells.cover(box)
     spans = cells.ranges(covering)
     assert all(low <= high for low, high in spans)
-    assert all(one[1] < other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[1] < other[0] for one, other in pairwise(spans))
     own = sum(2 * (cell & -cell) - 1 for cell in covering)
     seams = len(covering) - len(spans)
     assert sum(high - low + 1 for low, high in spans) == own + seams
@@ -127,7 +128,9 @@ triangles = st.builds(_polygon, corners, extents, extents)
 
 
 @given(triangles, triangles, st.sampled_from([GeoRelation.INTERSECTS, GeoRelation.WITHIN, GeoRelation.OVERLAPS]))
-def test_cells_of_a_polygon_meet_the_cover_of_each_polygon_it_has_to_do_with(one: Any, other: Any, relation: GeoRelation) -> None:
+def test_cells_of_a_polygon_meet_the_cover_of_each_polygon_it_has_to_do_with(
+    one: Any, other: Any, relation: GeoRelation
+) -> None:
     target = {"type": "Polygon", "coordinates": [list(one[0])]}
     query = GeoQuery(relation, "Polygon", (other[0],), "location")
     if relation_holds(query, target):

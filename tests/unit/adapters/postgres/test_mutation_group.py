@@ -302,7 +302,10 @@ def test_group_keeps_tenants_apart() -> None:
 def test_history_is_dated_by_observation_else_by_arrival() -> None:
     tables = Tables()
     observed = {"type": "Property", "value": 1, "observedAt": "2026-05-14T09:00:00+09:00"}
-    commit(tables, [mutation(A, rules.create(Entity(A, ("T",), {LEVEL: [observed], NAMES[1]: [{"type": "Property", "value": 2}]})))])
+    commit(
+        tables,
+        [mutation(A, rules.create(Entity(A, ("T",), {LEVEL: [observed], NAMES[1]: [{"type": "Property", "value": 2}]})))],
+    )
     assert {row[2]: row[3] for row in tables.history} == {LEVEL: START.replace(hour=0), NAMES[1]: START}
 
 

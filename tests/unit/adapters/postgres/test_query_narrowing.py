@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from generated_cities import D, LOCATION, cities, narrow_queries
+from generated_cities import LOCATION, D, cities, narrow_queries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +52,17 @@ create table entity_text (tenant, path, value, sequence);
 create table entity_cell (tenant, path, cell, sequence);
 """
 
+REWRITTEN = (
+    (r"(?:^|(?<=\()|(?<=union )|(?<=union all )|(?<=intersect ))\((?=\(|select)", "select * from ("),
+    (r"= any\((\$\d+)::\w+\[\]\)", r"in (select value from json_each(\1))"),
+    (
+        r"unnest\((\$\d+)::\w+\[\], (\$\d+)::\w+\[\]\) as (\w+)\((\w+), (\w+)\)",
+        r"(select a.value as \4, b.value as \5 from json_each(\1) a join json_each(\2) b on a.key = b.key) \3",
+    ),
+    (r"\$(\d+)", r"?\1"),
+)
+"""PostgreSQL's forms → SQLite's: operands of set operations in parentheses, arrays, numbered parameters."""
+
 
 class Index:
     """The index tables of a city, beside those of another tenant that must never show."""
@@ -63,7 +74,10 @@ class Index:
     def add(self, tenant: str, entity: Entity) -> None:
         rows, number = rows_of(entity, None), entity.sequence
         put = self._connection.executemany
-        put("insert into entity values (?, ?, ?, ?, ?)", [(tenant, shard_of(tenant, entity.id), entity.id, number, entity.expires_at)])
+        put(
+            "insert into entity values (?, ?, ?, ?, ?)",
+            [(tenant, shard_of(tenant, entity.id), entity.id, number, entity.expires_at)],
+        )
         put("insert into entity_type values (?, ?, ?)", [(tenant, one, number) for one in entity.types])
         put("insert into entity_attribute values (?, ?, ?)", [(tenant, one, number) for one in rows.attributes])
         for table, pairs in (("number", rows.numbers), ("text", rows.texts), ("cell", rows.cells)):
@@ -71,11 +85,12 @@ class Index:
 
     def rows(self, sql: Sql) -> list[tuple[Any, ...]]:
         text, parameters = sql.numbered()
-        text = re.sub(r"(^|\(|union |intersect )\((?=\(|select)", r"\1select * from (", text)
-        text = re.sub(r"(?<=from \()\((?=\(|select)", "select * from (", text)
-        text = re.sub(r"= any\((\$\d+)::\w+\[\]\)", r"in (select value from json_each(\1))", text)
-        text = re.sub(r"\$(\d+)", r"?\1", text)
-        values = [json.dumps(one) if isinstance(one, list) else iso(one) if isinstance(one, datetime) else one for one in parameters]
+        for found, instead in REWRITTEN:
+            text = re.sub(found, instead, text)
+        values = [
+            json.dumps(one) if isinstance(one, list | tuple) else iso(one) if isinstance(one, datetime) else one
+            for one in parameters
+        ]
         return self._connection.execute(text, values).fetchall()
 
     def sequences(self, sql: Sql) -> set[int]:
@@ -149,7 +164,7 @@ def test_count_is_the_number_of_answers_when_the_plan_is_exact(city: tuple[Entit
 @given(narrow_queries)
 def test_exact_is_said_only_of_one_plain_type_or_of_everything(query: EntityQuery) -> None:
     if exact(query):
-        assert not (query.attributes or query.condition or query.geo or query.scope)
+        assert (query.attributes, query.condition, query.geo, query.scope) == ((), None, None, None)
         assert len(query.selectors) <= 1
         assert all(one.ids is None and one.id_pattern is None for one in query.selectors)
 
@@ -242,7 +257,9 @@ def test_path_key_is_a_signed_64_bit_hash_that_never_changes() -> None:
 
 
 def test_numbered_puts_parameters_in_order_when_pieces_are_joined() -> None:
-    sql = joined(" union ", [Sql("a = ?", (1,)), joined(" intersect ", [Sql("b = ? and c = ?", (2, 3)), Sql("d")]), Sql("e ?", (4,))])
+    sql = joined(
+        " union ", [Sql("a = ?", (1,)), joined(" intersect ", [Sql("b = ? and c = ?", (2, 3)), Sql("d")]), Sql("e ?", (4,))]
+    )
     assert sql.numbered() == ("(a = $1) union ((b = $2 and c = $3) intersect (d)) union (e $4)", (1, 2, 3, 4))
 
 

@@ -135,13 +135,15 @@ def change() -> Callable[..., Change]:
     ) -> Change:
         kind = ChangeKind.CREATED if before is None else ChangeKind.DELETED if after is None else ChangeKind.UPDATED
         old, new = expanded(before or {}), expanded(after or {})
-        instances = []
+        instances: list[InstanceChange] = []
         for name in {**old, **new}:
             left = {one.get("datasetId"): one for one in old.get(name, [])}
             right = {one.get("datasetId"): one for one in new.get(name, [])}
-            for dataset in {**left, **right}:
-                if left.get(dataset) != right.get(dataset):
-                    instances.append(InstanceChange(name, dataset, left.get(dataset), right.get(dataset)))
+            instances += [
+                InstanceChange(name, dataset, left.get(dataset), right.get(dataset))
+                for dataset in {**left, **right}
+                if left.get(dataset) != right.get(dataset)
+            ]
         standing = Entity(
             entity.pop("id", ENTITY_ID), (DEFAULT_VOCABULARY + entity.pop("type", "Gauge"),),
             new if after is not None else old, version=number, sequence=1, **entity,

@@ -45,7 +45,9 @@ async def test_create_is_live_at_once_and_after_a_start_anew(
     assert standing(subscriptions, change) == [ID]
     started = Subscriptions(records, matches, guard, clock, SubscriptionLimits())
     assert await started.load() == 1
-    assert started.standing(change({"level": ONE}, {"level": TWO})) == subscriptions.standing(change({"level": ONE}, {"level": TWO}))
+    assert started.standing(change({"level": ONE}, {"level": TWO})) == subscriptions.standing(
+        change({"level": ONE}, {"level": TWO})
+    )
 
 
 async def test_create_gives_an_id_when_there_is_none(subscriptions: Subscriptions, document: Any) -> None:
@@ -82,7 +84,9 @@ async def test_create_refuses_a_time_of_expiry_that_has_passed_whatever_its_offs
         assert (await call).expires_at == expires_at
 
 
-async def test_update_moves_the_subscription_in_the_live_set(subscriptions: Subscriptions, document: Any, change: Any, clock: VirtualClock) -> None:
+async def test_update_moves_the_subscription_in_the_live_set(
+    subscriptions: Subscriptions, document: Any, change: Any, clock: VirtualClock
+) -> None:
     await subscriptions.create(CALLER, document(id=ID), core_context())
     clock.advance(60)
     await subscriptions.update(CALLER, ID, {"entities": [{"type": "Bus"}], "watchedAttributes": ["level"]}, core_context())

@@ -37,11 +37,13 @@ class City:
         self.refused: set[str] = set()
         self.failure: tuple[int, Exception] | None = None
         self.gate: asyncio.Event | None = None
+        self.reached = asyncio.Event()
 
     async def save(
         self, caller: Caller, entities: Sequence[Entity], label: str = "", fold: Fold | None = None
     ) -> list[MachinamiError | None]:
         await asyncio.sleep(0)
+        self.reached.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.failure is not None and len(self.chunks) >= self.failure[0]:
@@ -113,6 +115,11 @@ def pages() -> Pages:
 @pytest.fixture
 def imports(city: City, records: MemoryDocumentStore, pages: Pages) -> Imports:
     return Imports(read, city, records, pages, VirtualClock(datetime(2026, 11, 26, tzinfo=UTC)), commit_rows=1)
+
+
+async def ended(*names: str) -> None:
+    """Wait for background runs."""
+    await asyncio.wait_for(asyncio.gather(*(one for one in asyncio.all_tasks() if one.get_name() in names)), 30)
 
 
 def counts(run: dict[str, Any], *names: str) -> list[list[int]]:
@@ -197,14 +204,12 @@ async def test_run_fails_and_says_so_when_the_program_is_wrong(imports: Imports)
 async def test_start_works_in_the_background_and_shows_how_far_it_is(imports: Imports, city: City) -> None:
     city.gate = asyncio.Event()
     run_id = await imports.start(CALLER, request())
-    while (await imports.get(READER, run_id))["progress"]["phase"] != "storing":
-        await asyncio.sleep(0.001)
+    await asyncio.wait_for(city.reached.wait(), 30)
     record = await imports.get(READER, run_id)
     assert (record["state"], record["progress"]) == ("running", {"phase": "storing", "done": 0, "total": 2})
     assert [one["state"] for one in await imports.listing(READER)] == ["running"]
     city.gate.set()
-    while (await imports.get(READER, run_id))["state"] == "running":
-        await asyncio.sleep(0.001)
+    await ended(f"import-{run_id}")
     assert (await imports.get(READER, run_id))["state"] == "done"
 
 
@@ -215,8 +220,7 @@ async def test_runs_take_turns_and_the_waiting_one_is_not_called_interrupted(imp
     await asyncio.sleep(0)
     assert (await imports.get(READER, second))["progress"]["phase"] == "waiting"
     city.gate.set()
-    while "running" in [one["state"] for one in await imports.listing(READER)]:
-        await asyncio.sleep(0.001)
+    await ended(f"import-{first}", f"import-{second}")
     records = [await imports.get(READER, one) for one in (first, second)]
     assert [counts(one, "created", "unchanged") for one in records] == [[[2, 0]], [[0, 2]]]
 
@@ -243,7 +247,11 @@ async def test_progress_goes_to_the_caller_and_to_open_pages_of_the_tenant(impor
 
 @pytest.mark.parametrize(
     ("options", "code"),
-    [({"town": "どこか"}, "import.town.unknown"), ({"town": "府中市"}, "import.town.ambiguous"), ({"model": "x"}, "import.model.unknown")],
+    [
+        ({"town": "どこか"}, "import.town.unknown"),
+        ({"town": "府中市"}, "import.town.ambiguous"),
+        ({"model": "x"}, "import.model.unknown"),
+    ],
 )
 async def test_start_refuses_wrong_options_before_anything_is_kept(options: Any, code: str, imports: Imports) -> None:
     with pytest.raises(Refusal) as refused:
@@ -259,7 +267,9 @@ async def test_imports_need_the_writers_role(imports: Imports) -> None:
         assert refused.value.code == "security.access.forbidden"
 
 
-async def test_listing_shows_the_newest_first_and_no_more_than_it_may(imports: Imports, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_listing_shows_the_newest_first_and_no_more_than_it_may(
+    imports: Imports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = [(await imports.carry_out(CALLER, request(dry_run=True)))["run"] for _ in range(3)]
     monkeypatch.setattr(runs, "LISTED_RUNS_MAX", 2)
     assert [one["run"] for one in await imports.listing(READER)] == made[:0:-1]

@@ -9,6 +9,7 @@ commit writes state, history and log rows from ready bytes, in one statement of 
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from bench import samples
 from machinami.adapters.postgres.connection import SESSION, encode_jsonb, prepare
 from machinami.adapters.postgres.embedded import EmbeddedServer
 from machinami.adapters.postgres.migrate import ensure_partitions, migrate
+from machinami.entrypoints.cli.listening import QuietServer, stop_signal
 from machinami.kernel.ids import shard_of
 
 COMMIT = """with state as (
@@ -147,23 +149,25 @@ def application(pipeline: Pipeline) -> Any:
 
 
 async def serve(folder: Path) -> None:
+    """Until SIGTERM."""
+    stop = stop_signal()
     server = EmbeddedServer(folder)
     await asyncio.to_thread(server.start)
     try:
         pipeline = Pipeline(await prepared(server, samples.HOT))
         config = uvicorn.Config(
-            application(pipeline), port=0, log_config=None, access_log=False, lifespan="off", http="httptools", loop="none",
+            application(pipeline), log_config=None, access_log=False, lifespan="off", http="httptools", loop="none",
             server_header=False,
         )  # fmt: skip
-        http = uvicorn.Server(config)
-        task = asyncio.create_task(http.serve())
-        work = asyncio.create_task(pipeline.run())
-        while not http.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
-        sys.stdout.write(f"ready http://127.0.0.1:{http.servers[0].sockets[0].getsockname()[1]}\n")
+        http = QuietServer(config)
+        bound = socket.create_server(("127.0.0.1", 0))
+        tasks = [asyncio.create_task(http.serve([bound])), asyncio.create_task(pipeline.run())]
+        sys.stdout.write(f"ready http://127.0.0.1:{bound.getsockname()[1]}\n")
         sys.stdout.flush()
-        await task
-        work.cancel()
+        await stop.wait()
+        http.should_exit = True
+        await tasks[0]
+        tasks[1].cancel()
     finally:
         await asyncio.to_thread(server.stop)
 

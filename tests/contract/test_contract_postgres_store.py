@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from machinami.adapters.postgres.group import CALL, Group
+from machinami.adapters.postgres.group import CALL, Group, wire
 from machinami.adapters.postgres.records import PostgresRecords
 from machinami.adapters.postgres.store import PostgresStore
 from machinami.data.entities import rules
@@ -78,7 +78,7 @@ async def slow_writer(database: Database, entity: Entity, tenant: str) -> AsyncI
     group.apply(new(tenant, entity))
     try:
         async with connection.transaction():
-            await connection.fetchval(CALL, *group.parameters())
+            await connection.fetchval(CALL, *wire(group.parameters()))
             yield
     finally:
         await connection.close()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
-from .scenario_kit import City, Client, Receiver, running
+from .scenario_kit import OFFLINE_CONTEXT, TEMPERATURE, City, Client, Receiver, running
 
 
 @pytest.fixture(scope="session")
 def served_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """`machinami serve --dev` with the Takamatsu profile, on a free port."""
     data = tmp_path_factory.mktemp("city") / "data"
+    (data / "contexts").mkdir(parents=True)
+    (data / "contexts" / "index.json").write_text(json.dumps({OFFLINE_CONTEXT: "far.jsonld"}))
+    (data / "contexts" / "far.jsonld").write_text(json.dumps(TEMPERATURE))
     arguments = ("serve", "--dev", "--data", str(data), "--port", "0", "--profile", "takamatsu", "--log", "warning")
     environment = {"MACHINAMI_STREAM_HEARTBEAT_S": "0.3", "MACHINAMI_HISTORY_PAGE_INSTANCES": "5"}
     with running(*arguments, **environment) as city:

@@ -28,6 +28,8 @@ SUBSCRIPTIONS = f"{V1}/subscriptions"
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 LD_JSON = "application/ld+json"
 PROBLEMS = "https://uri.etsi.org/ngsi-ld/errors/"
+OFFLINE_CONTEXT = "https://far.example/context.jsonld"
+TEMPERATURE = {"@context": {"temp": "https://example.org/temperature", "Room": "https://example.org/Room"}}
 OUR_PROBLEMS = "urn:machinami:problem:"
 
 

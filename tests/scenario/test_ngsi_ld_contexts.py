@@ -7,14 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from .scenario_kit import DEFAULT, ENTITIES, LD_JSON, V1, Client, address_of, running
+from .scenario_kit import DEFAULT, ENTITIES, LD_JSON, OFFLINE_CONTEXT, TEMPERATURE, V1, Client, address_of
 
 CONTEXTS = f"{V1}/jsonldContexts"
-TEMPERATURE = {"@context": {"temp": "https://example.org/temperature", "Room": "https://example.org/Room"}}
 
 
 def link(url: str) -> dict[str, str]:
@@ -158,16 +157,10 @@ def test_no_context_means_the_default_vocabulary(server: Client) -> None:
     assert server.ids(type=f"{DEFAULT}Plain") == ["urn:ngsi-ld:Plain:1"]
 
 
-def test_contexts_of_the_offline_folder_work_without_a_network(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "contexts"
-    folder.mkdir(parents=True)
-    url = "https://far.example/context.jsonld"
-    (folder / "index.json").write_text(json.dumps({url: "context.jsonld"}))
-    (folder / "context.jsonld").write_text(json.dumps(TEMPERATURE))
-    with running("serve", "--dev", "--data", str(tmp_path / "data"), "--port", "0", "--log", "warning") as city:
-        offline = Client(city.ready())
-        reply = offline.post(ENTITIES, {"id": "urn:ngsi-ld:Room:o", "type": "Room", "temp": 4}, link(url))
-        assert reply.status == 201
-        assert offline.read("urn:ngsi-ld:Room:o", format="simplified")["https://example.org/temperature"] == 4
-        assert url in offline.get(CONTEXTS).json
-        assert city.stop() == 0
+def test_contexts_of_the_offline_folder_work_without_a_network(server: Client) -> None:
+    """`conftest.served_city` puts one document there before the start."""
+    entity = {"id": "urn:ngsi-ld:Room:o", "type": "Room", "temp": 4}
+    assert server.post(ENTITIES, entity, link(OFFLINE_CONTEXT)).status == 201
+    assert server.read("urn:ngsi-ld:Room:o", format="simplified")["https://example.org/temperature"] == 4
+    assert OFFLINE_CONTEXT in server.get(CONTEXTS).json
+    assert server.delete(f"{CONTEXTS}/{quote(OFFLINE_CONTEXT, safe='')}").problem == (400, "BadRequestData")

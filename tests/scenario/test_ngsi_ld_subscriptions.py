@@ -201,8 +201,8 @@ def test_a_deleted_subscription_is_silent(server: Client, receiver: Receiver) ->
 def test_subscriptions_are_listed_as_they_were_made_and_changed(server: Client, receiver: Receiver) -> None:
     assert server.delete("/dev/state").status == 204
     made = [
-        subscribe(server, f"{receiver.address}/{number}", entities=[{"type": "Listed"}], id=f"urn:ngsi-ld:Subscription:{number}",
-                  q="a>1;b<2", watchedAttributes=["a"], description="たな卸し")
+        subscribe(server, f"{receiver.address}/{number}", entities=[{"type": "Listed"}], q="a>1;b<2",
+                  id=f"urn:ngsi-ld:Subscription:{number}", watchedAttributes=["a"], description="たな卸し")
         for number in range(3)
     ]  # fmt: skip
     reply = server.get(SUBSCRIPTIONS, limit=2, count="true")

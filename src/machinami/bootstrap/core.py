@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,14 @@ from machinami.adapters.postgres.identity import PostgresIdentities
 from machinami.adapters.postgres.records import PostgresRecords
 from machinami.adapters.postgres.store import PostgresStore
 from machinami.adapters.sheets import SheetBounds, read_tables
+from machinami.adapters.tile_files import TileFolder
 from machinami.bootstrap.errors import register_all
 from machinami.bootstrap.joints import CityEntitiesOverData, LateAlertsOverCommand, MapAlarmsOverCommand, MapEntitiesOverData
 from machinami.bootstrap.profile import Profile, plain_profile
+from machinami.citymap.basemaps import online_basemaps
+from machinami.citymap.imported import Basemaps
 from machinami.citymap.live import ALL, LiveFeed
+from machinami.citymap.ports import Archive
 from machinami.citymap.service import CityMap
 from machinami.command.alarms.consumer import AlarmConsumer
 from machinami.command.alarms.model import Alarm
@@ -89,6 +93,7 @@ class Core:
     imports: Imports
     feeds: Feeds
     citymap: CityMap
+    basemaps: Basemaps
     identity: IdentityService
 
     def __init__(self, options: Options) -> None:
@@ -97,6 +102,7 @@ class Core:
         self.settings = options.settings
         self.clock = options.clock
         self.profile = options.profile
+        self.online_basemaps = online_basemaps(self.settings.text("online_basemaps"))
         self.live = LiveFeed(
             secrets.token_hex(4), self.settings.integer("stream_events_kept"), self.settings.integer("stream_clients_max")
         )
@@ -176,6 +182,7 @@ class Core:
             self.profile.view, MapEntitiesOverData(self.entities), MapAlarmsOverCommand(self.alarms, self.clock),
             self.profile.areas, {model.type_iri: (model.ja, model.en) for model in load_models()},
         )  # fmt: skip
+        self.basemaps = Basemaps(records, tile_folder(self.options), self.online_basemaps)
         limits = IdentityLimits(
             setup_code_minutes=settings.integer("setup_code_minutes"),
             setup_code_tries_max=settings.integer("setup_code_tries_max"),
@@ -324,6 +331,16 @@ class GuardedFetcher:
     async def fetch(self, url: str) -> Any:
         accept = "application/ld+json, application/json;q=0.9"
         return loads(await self._sender.fetch(url, accept, self._bytes_max, self._timeout_s), self._depth_max)
+
+
+def tile_folder(options: Options) -> TileFolder:
+    """Where the imported base maps of a city lie."""
+    return TileFolder(options.data / "basemaps", options.settings.integer("basemap_file_bytes_max"))
+
+
+def read_archive(options: Options, source: Path) -> Archive:
+    """What a tile archive says about itself, without importing it."""
+    return tile_folder(options).inspect(source)
 
 
 def lane_limits(settings: Settings) -> LaneLimits:

@@ -60,4 +60,3 @@ class CityView:
     zoom: float
     domains: tuple[Domain, ...]
     layers: tuple[Layer, ...]
-    basemaps: tuple[dict[str, str], ...] = ()

@@ -132,6 +132,21 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting("import_columns_max", "columns", 500, "Most columns in one sheet.", "一つのシートの列数の上限。"),
     Setting("import_cells_max", "cells", 5_000_000, "Most cells that one sheet may span.", "一つのシートが及ぶセル数の上限。"),
     Setting("import_commit_rows", "rows", 500, "Rows per commit of an import.", "取り込み時に一回でコミットする行数。"),
+    # base maps
+    Setting(
+        "online_basemaps",
+        "",
+        "",
+        "Online base maps to offer, comma-separated: gsi-std, gsi-pale, gsi-photo. Browsers then load tiles from GSI (国土地理院).",
+        "選べるようにするオンライン地図(カンマ区切り): gsi-std、gsi-pale、gsi-photo。ブラウザーが国土地理院からタイルを読み込む。",
+    ),
+    Setting(
+        "basemap_file_bytes_max",
+        "bytes",
+        20_000_000_000,
+        "Largest base map (PMTiles) to import.",
+        "取り込む背景地図(PMTiles)の最大の大きさ。",
+    ),
     # people
     Setting("setup_code_minutes", "min", 15, "Life of the first-run setup code.", "初期設定コードの有効時間。"),
     Setting(

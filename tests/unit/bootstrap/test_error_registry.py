@@ -74,8 +74,7 @@ def test_both_languages_name_the_same_parameters_and_can_be_written(code: str) -
         assert fields(row.remedy_en) == fields(row.remedy_ja)
     error = MachinamiError(code, **dict.fromkeys(all_fields(code), "〇〇"))
     for language in ("en", "ja"):
-        wrong, remedy = describe(error, language)
-        assert wrong.strip() and remedy.strip()
+        assert all(text.strip() for text in describe(error, language))
     assert problem_document(error)["status"] == STATUS[row.kind]
 
 

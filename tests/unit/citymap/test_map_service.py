@@ -175,6 +175,8 @@ async def test_listing_filters_by_name_or_id_and_still_pages(
     monkeypatch.setattr(service, "PAGE", 3)
     await put(*(make(str(number), name="公園" if number % 2 else "駅") for number in range(8)))
     assert await pages(city, "Shelter", "公園", 2) == [["1", "3"], ["5", "7"]]
+    monkeypatch.setattr(service, "PAGE", 100)
+    assert await pages(city, "Shelter", "公園", 2) == [["1", "3"], ["5", "7"]]
     assert await pages(city, "Shelter", "shelter:3", 2) == [["3"]]
     assert await pages(city, "Shelter", "城", 2) == [[]]
 

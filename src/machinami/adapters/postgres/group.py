@@ -33,7 +33,21 @@ history_i history_attribute history_at history_instance erase_i
 log_i log_version log_kind log_document log_changed log_principal log_label
 """
 COLUMNS: Final = tuple(_COLUMN_NAMES.split())
-CALL: Final = f"select write_group({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 2))})"
+_ROW: Final = COLUMNS[:9]
+_LOG: Final = COLUMNS[-7:]
+_NUMBERS: Final = {
+    **dict.fromkeys(("shard", "action"), "smallint"),
+    **dict.fromkeys(("version", "new_version", "sequence", "log_version", "cell_gone", "cell_new"), "bigint"),
+    **{name: "int" for name in COLUMNS if name.endswith("_i")},
+    **{name: "bigint" for name in COLUMNS if name.endswith("_path") or name.startswith("attribute_") and name[-2:] != "_i"},
+    **dict.fromkeys(("number_gone", "number_new"), "float8"),
+}
+"""Columns of numbers travel as array literals: the driver looks at each element of an array several times, text it only copies."""
+
+_PLACES: Final = (
+    f"${n}::text::{_NUMBERS[name]}[]" if name in _NUMBERS else f"${n}" for n, name in enumerate(COLUMNS, start=1)
+)
+CALL: Final = f"select write_group({', '.join(_PLACES)}, ${len(COLUMNS) + 1})"
 
 
 @dataclass(slots=True)
@@ -138,7 +152,7 @@ class Group:
             entry.encoded if final else None,
             _instant(final.expires_at) if final and final.expires_at else None,
         )  # fmt: skip
-        for name, value in zip(COLUMNS[:9], row, strict=True):
+        for name, value in zip(_ROW, row, strict=True):
             columns[name].append(value)
         self._lay_out_index(entry, i, columns)
         erase = entry.closed and not self._keep_history
@@ -150,7 +164,7 @@ class Group:
         for version, kind, document, before, principal, label in entry.log:
             same = final is not None and document is entry.encoded
             values = (i, version, kind, None if same else document, before, principal, label)
-            for name, value in zip(COLUMNS[-7:], values, strict=True):
+            for name, value in zip(_LOG, values, strict=True):
                 columns[name].append(value)
 
     def _lay_out_index(self, entry: _Entry, i: int, columns: dict[str, list[Any]]) -> None:
@@ -166,8 +180,9 @@ class Group:
             ("gone", types_before - types_after, before, after),
             ("new", types_after - types_before, after, before),
         ):
-            columns[f"type_{suffix}_i"].extend([i] * len(types))
-            columns[f"type_{suffix}"].extend(types)
+            if types:
+                columns[f"type_{suffix}_i"].extend([i] * len(types))
+                columns[f"type_{suffix}"].extend(types)
             _lay_out_rows(one, other, i, suffix, columns)
 
     def _lay_out_history(self, change: InstanceChange, i: int, columns: dict[str, list[Any]]) -> None:
@@ -188,6 +203,14 @@ class Group:
         columns["history_instance"].append(encode_jsonb(instance))
 
 
+def wire(parameters: list[Any]) -> list[Any]:
+    """A group's parameters as `CALL` takes them."""
+    return [
+        "{" + ",".join(map(repr, values)) + "}" if name in _NUMBERS else values
+        for name, values in zip((*COLUMNS, ""), parameters, strict=True)
+    ]
+
+
 def _log_row(entity: Entity, changed: ChangeSet, mutation: Mutation) -> _LogRow:
     """The change's row: version, kind, document, what was before (of updates), principal, label."""
     before = (
@@ -201,8 +224,9 @@ def _log_row(entity: Entity, changed: ChangeSet, mutation: Mutation) -> _LogRow:
 
 def _lay_out_rows(one: IndexRows, other: IndexRows, i: int, suffix: str, columns: dict[str, list[Any]]) -> None:
     attributes = one.attributes - other.attributes
-    columns[f"attribute_{suffix}_i"].extend([i] * len(attributes))
-    columns[f"attribute_{suffix}"].extend(attributes)
+    if attributes:
+        columns[f"attribute_{suffix}_i"].extend([i] * len(attributes))
+        columns[f"attribute_{suffix}"].extend(attributes)
     pairs: tuple[tuple[str, set[Any]], ...] = (
         ("number", one.numbers - other.numbers),
         ("text", one.texts - other.texts),

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from machinami.adapters.postgres.connection import UNREACHABLE, ConnectArguments, connect
-from machinami.adapters.postgres.group import CALL, Group, Key
+from machinami.adapters.postgres.group import CALL, Group, Key, wire
 from machinami.data.entities.decisions import Decision
 from machinami.data.ports import Mutation
 from machinami.kernel.clock import Clock
@@ -180,7 +180,7 @@ class Writer:
                 group = Group(await self._read(connection, mutations), self._clock.now(), self._keep_history)
                 results = [_decide(group, mutation) for mutation in mutations]
                 if not group.empty:
-                    sequences = await connection.fetchval(CALL, *group.parameters())
+                    sequences = await connection.fetchval(CALL, *wire(group.parameters()))
                     self._committed(group, sequences, len(mutations))
                 return results
             except asyncpg.PostgresError as error:

@@ -25,10 +25,11 @@ from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.settings import load
 
 if TYPE_CHECKING:
-    from machinami.entrypoints.cli import administration, importing
+    from machinami.entrypoints.cli import administration, basemaps, importing
     from machinami.entrypoints.cli import demo as demonstration
 else:
     administration = late("machinami.entrypoints.cli.administration")
+    basemaps = late("machinami.entrypoints.cli.basemaps")
     demonstration = late("machinami.entrypoints.cli.demo")
     importing = late("machinami.entrypoints.cli.importing")
 
@@ -151,6 +152,8 @@ webhooks = typer.Typer(help="Receivers of alarm notices.", no_args_is_help=True)
 app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
 app.add_typer(webhooks, name="webhook")
+maps = typer.Typer(help="Base maps of your own (PMTiles).", no_args_is_help=True)
+app.add_typer(maps, name="basemap")
 Name = Annotated[str, typer.Argument(help="Its name.")]
 
 
@@ -200,6 +203,45 @@ def webhook_list(data: DataFolder = DEFAULT_FOLDER) -> None:
 def webhook_remove(name: Name, data: DataFolder = DEFAULT_FOLDER) -> None:
     """Stop telling an address."""
     administer(administration.remove_webhook, data, name)
+
+
+TileFile = Annotated[Path, typer.Argument(help="A PMTiles file, version 3, with vector or image tiles.")]
+Credit = Annotated[str, typer.Option(help="Credit that the map shows; default: the file's own, without one it is refused.")]
+Licence = Annotated[str, typer.Option(help="Licence of the map; default: the file's own.")]
+Link = Annotated[str, typer.Option(help="https://… that the credit points to.")]
+
+
+@maps.command("import")
+def basemap_import(
+    file: TileFile,
+    name: Annotated[str, typer.Option(help="What people choose it by.")],
+    credit: Credit = "",
+    licence: Licence = "",
+    link: Link = "",
+    data: DataFolder = DEFAULT_FOLDER,
+) -> None:
+    """Copy a base map into the data folder and offer it on the map."""
+    administer(basemaps.import_basemap, data, file.expanduser().absolute(), name, credit, licence, link)
+
+
+@maps.command("list")
+def basemap_list(data: DataFolder = DEFAULT_FOLDER) -> None:
+    """List the imported base maps with credit and licence."""
+    administer(basemaps.list_basemaps, data)
+
+
+@maps.command("remove")
+def basemap_remove(name: Name, data: DataFolder = DEFAULT_FOLDER) -> None:
+    """Stop offering an imported base map and delete its file."""
+    administer(basemaps.remove_basemap, data, name)
+
+
+@maps.command("check")
+def basemap_check(
+    file: TileFile, credit: Credit = "", licence: Licence = "", link: Link = "", data: DataFolder = DEFAULT_FOLDER
+) -> None:
+    """Show what a file holds and the credit that the map would show; import nothing."""
+    administer(basemaps.check_basemap, data, file.expanduser(), credit, licence, link)
 
 
 @app.command()

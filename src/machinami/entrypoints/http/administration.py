@@ -1,10 +1,11 @@
-"""Administration over HTTP: receivers of alarm notices, dead letters, passwords."""
+"""Administration over HTTP: receivers of alarm notices, imported base maps, dead letters, passwords."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from machinami.bootstrap.core import Core
+from machinami.citymap.imported import Words
 from machinami.entrypoints.http.messages import Answer, Call, integer, json_answer, json_object, text_member
 from machinami.entrypoints.http.routing import Routes
 from machinami.kernel.access import require
@@ -16,7 +17,7 @@ DEAD_LETTERS_MAX = 1_000
 
 
 class AdministrationHandlers:
-    """Handlers of `/api/alarm-webhooks`, `/api/dead-letters` and `/auth/password`."""
+    """Handlers of `/api/alarm-webhooks`, `/api/basemaps`, `/api/dead-letters` and `/auth/password`."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -34,6 +35,21 @@ class AdministrationHandlers:
     async def remove_webhook(self, call: Call) -> Answer:
         """DELETE /api/alarm-webhooks/{name}."""
         await self._core.webhooks.remove(call.caller, call.segments[0])
+        return Answer(204)
+
+    async def basemaps(self, call: Call) -> Answer:
+        """GET /api/basemaps: the imported ones."""
+        return json_answer({"basemaps": await self._core.basemaps.listing(call.caller)})
+
+    async def add_basemap(self, call: Call) -> Answer:
+        """POST /api/basemaps {path, name, credit, licence, link}: a file of this computer; commands only."""
+        body = self._object(call)
+        path, *words = (text_member(body, member) for member in ("path", "name", "credit", "licence", "link"))
+        return json_answer(await self._core.basemaps.add(call.caller, path, Words(*words)), 201)
+
+    async def remove_basemap(self, call: Call) -> Answer:
+        """DELETE /api/basemaps/{name}."""
+        await self._core.basemaps.remove(call.caller, call.segments[0])
         return Answer(204)
 
     async def dead_letters(self, call: Call) -> Answer:
@@ -88,6 +104,7 @@ def administration_routes(core: Core) -> list[Routes]:
             "/api/alarm-webhooks",
             {"/": {"GET": do.webhooks, "POST": do.add_webhook}, "/*": {"DELETE": do.remove_webhook}},
         ),
+        Routes("/api/basemaps", {"/": {"GET": do.basemaps, "POST": do.add_basemap}, "/*": {"DELETE": do.remove_basemap}}),
         Routes("/api/dead-letters", {"/": {"GET": do.dead_letters}, "/requeue": {"POST": do.requeue}}),
         Routes("/auth/password", {"/": {"POST": do.password}}),
     ]

@@ -10,11 +10,12 @@ from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from machinami import __version__
 from machinami.bootstrap.core import Core
+from machinami.citymap.basemaps import origins
 from machinami.entrypoints.http.administration import administration_routes
 from machinami.entrypoints.http.asgi import Authenticator, Receive, Server, wanted_tenant
 from machinami.entrypoints.http.console import console_routes, parse_cookies
@@ -59,7 +60,7 @@ class Application:
         core = self._core
         known = authenticate or self.authenticate
         pages = Starlette(
-            routes=[*self._routes(known), *page_routes(page_guard=self._page_guard)],
+            routes=[*self._routes(known), *page_routes(self._page_guard, origins(core.online_basemaps))],
             exception_handlers={HTTPException: _http_problem, Exception: _internal_problem},
         )
         return Server(
@@ -86,12 +87,16 @@ class Application:
         async def upload(request: Request) -> Response:
             return await self._upload(request, await authenticate(_headers(request), "POST", ""))
 
+        async def tiles(request: Request) -> Response:
+            return await self._tiles(request, await authenticate(_headers(request), "GET", ""))
+
         routes: list[BaseRoute] = [
             Route("/health", _open(self._health)),
             Route("/metrics", _open(self._metrics)),
             Route("/version", _open(self._version)),
             Route("/api/stream", _open(stream)),
             Route("/api/imports", _open(upload), methods=["POST"]),
+            Route("/basemaps/{id}.pmtiles", _open(tiles)),
         ]
         if self._core.options.dev:
             routes.append(Route("/dev/state", _open(self._empty), methods=["DELETE"]))
@@ -167,6 +172,12 @@ class Application:
             raise Refusal("http.upload.malformed", reason="a name holds a NUL character.")
         run = await self._core.imports.start(caller, ImportRequest(files, town, model or None, dry_run, new_edition))
         return _response(json_answer({"run": run}, 202))
+
+    async def _tiles(self, request: Request, caller: Caller) -> Response:
+        """GET /basemaps/{id}.pmtiles with Range: an id stands for one content, so a browser may keep what it read."""
+        path = await self._core.basemaps.file(caller, request.path_params["id"])
+        headers = {"cache-control": "private, max-age=86400", "x-content-type-options": "nosniff"}
+        return FileResponse(path, headers=headers, media_type="application/vnd.pmtiles")
 
     async def _empty(self, _: Request) -> Response:
         await self._core.empty()

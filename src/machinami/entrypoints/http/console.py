@@ -46,7 +46,7 @@ class ConsoleHandlers:
                     "roles": sorted(role.value for role in call.caller.roles),
                 },
                 "csrf": self._core.identity.csrf(cookies_of(call)),
-                "basemaps": [BUNDLED_BASEMAP, *view.basemaps],
+                "basemaps": [BUNDLED_BASEMAP, *await self._core.basemaps.choices(call.caller)],
             }
         )
 

@@ -72,7 +72,11 @@ MODULES: Final = {
     "@lit/reactive-element": "vendor/reactive-element/reactive-element.js",
     "maplibre-gl": "vendor/maplibre-gl/maplibre-gl.mjs",
     "uplot": "vendor/uplot/uplot.mjs",
+    "pmtiles": "vendor/pmtiles/pmtiles.js",
+    "fflate": "vendor/fflate/fflate.js",
 }
+LATE: Final = frozenset({"js/map/imported-base.js"})
+"""Modules that few visits need: loaded when they are, not with the page."""
 
 
 @cache
@@ -97,14 +101,17 @@ def import_map() -> str:
 
 @cache
 def modules_of(module: str) -> tuple[str, ...]:
-    """All modules that `module` imports, near or far: named in the page, they load at once instead of one by one."""
+    """All modules that `module` imports, near or far: named in the page, they load at once instead of one by one.
+
+    Without the late ones.
+    """
     files, found, waiting = static_files(), [module], [module]
     while waiting:
         here = waiting.pop()
         path = files.own.get(here) or files.vendor[here]
         for name in _IMPORT.findall(path.read_text(encoding="utf-8")):
             target = MODULES.get(name) or posixpath.normpath(posixpath.join(posixpath.dirname(here), name))
-            if target not in found and (target in files.own or target in files.vendor):
+            if target not in found and target not in LATE and (target in files.own or target in files.vendor):
                 found.append(target)
                 waiting.append(target)
     return tuple(found)

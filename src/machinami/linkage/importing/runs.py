@@ -104,22 +104,27 @@ class Imports:
     async def get(self, caller: Caller, run_id: str) -> dict[str, Any]:
         """A run's record with its first findings."""
         require(caller, Role.READER)
+        working = frozenset(self._running)
         record = await self._records.fetch(caller.tenant, RUN, run_id)
         if record is None:
             raise Refusal("import.run.does_not_exist", run=run_id)
         findings = [_finding_of(one) for one in (await self._findings(caller, run_id))[:SHOWN_FINDINGS_MAX]]
-        shown = self._as_it_stands(record)
+        shown = self._as_it_stands(record, working)
         return {**shown, "progress": self._running.get(run_id), "findings": [finding_row(one) for one in findings]}
 
     async def listing(self, caller: Caller) -> list[dict[str, Any]]:
         """The newest runs, newest first, without findings."""
         require(caller, Role.READER)
+        working = frozenset(self._running)
         runs = await self._records.listing(caller.tenant, RUN, 10_000)
-        return [self._as_it_stands(one) for one in runs[::-1][:LISTED_RUNS_MAX]]
+        return [self._as_it_stands(one, working) for one in runs[::-1][:LISTED_RUNS_MAX]]
 
-    def _as_it_stands(self, record: dict[str, Any]) -> dict[str, Any]:
-        """A run's record; one that nobody works on any more was interrupted."""
-        if record["state"] != "running" or record["run"] in self._running:
+    def _as_it_stands(self, record: dict[str, Any], working: frozenset[str]) -> dict[str, Any]:
+        """A run's record; one that nobody works on any more was interrupted.
+
+        `working` are the runs under way before the record was read: one that ended meanwhile was not interrupted.
+        """
+        if record["state"] != "running" or record["run"] in working or record["run"] in self._running:
             return record
         return {**record, "state": "failed", "problem": _problem(Refusal("import.run.interrupted"))}
 

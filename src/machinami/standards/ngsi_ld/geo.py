@@ -25,6 +25,8 @@ def parse_geo_query(
     """
     if not (isinstance(georel, str) and georel and isinstance(geometry, str) and geometry and coordinates not in (None, "")):
         raise _refuse("georel, geometry and coordinates must be given together")
+    if not isinstance(geoproperty, str | None):
+        raise _refuse("geoproperty must be a name")
     if geometry not in NESTING:
         raise _refuse(f"{geometry!r} is none of {', '.join(NESTING)}")
     relation, distances = _relation(georel)

@@ -20,9 +20,9 @@ ENTITY_VERTICES_MAX: Final = 1_000_000
 
 def looks_like_geometry(value: Any) -> bool:
     """Whether a JSON value says it is a GeoJSON geometry."""
-    return (value.__class__ is dict and value.get("type") in NESTING and "coordinates" in value) or (
-        value.__class__ is dict and value.get("type") == "GeometryCollection" and "geometries" in value
-    )
+    if value.__class__ is not dict or not isinstance(kind := value.get("type"), str):
+        return False
+    return (kind in NESTING and "coordinates" in value) or (kind == "GeometryCollection" and "geometries" in value)
 
 
 def check_geometry(where: str, value: Any, vertices_max: int = ENTITY_VERTICES_MAX) -> None:

@@ -129,8 +129,8 @@ def _names(value: dict[str, Any], member: str, context: Context) -> frozenset[st
     if member not in value:
         return None
     names = value[member]
-    if not isinstance(names, list) or not names:
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise refuse(f"notification.{member}", "it must be an array of names that is not empty")
     if member == "attributes":
         return frozenset(context.expanded[name] for name in names)
-    return frozenset(name if isinstance(name, str) and name in ENTITY_MEMBERS else context.expanded[name] for name in names)
+    return frozenset(name if name in ENTITY_MEMBERS else context.expanded[name] for name in names)

@@ -214,7 +214,8 @@ def _selector(value: Any, context: Context, limits: SubscriptionLimits) -> Selec
 def _watched(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
     if value is None:
         return replace(current, watched=())
-    if not isinstance(value, list) or not value or len(value) > limits.entities_max:
+    named = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    if not named or not value or len(value) > limits.entities_max:
         raise refuse("watchedAttributes", "it must be an array of attribute names that is not empty")
     return replace(current, watched=tuple(dict.fromkeys(context.expanded[name] for name in value)))
 

@@ -28,13 +28,17 @@ from machinami.kernel.entity import Entity
 from machinami.kernel.errors import Refusal
 from machinami.kernel.ids import shard_of
 from machinami.kernel.query import (
+    And,
     AttributePath,
     Compare,
     Comparison,
+    Condition,
     EntityQuery,
     Exists,
     GeoQuery,
     GeoRelation,
+    Instant,
+    Or,
     Range,
     Selector,
     TypeSelection,
@@ -195,6 +199,64 @@ def compare(operator: Comparison, *operands: Any, members: tuple[str, ...] = ())
 )
 def test_plan_query_keeps_the_entity_when_the_value_is_an_odd_one(value: Any, query: EntityQuery) -> None:
     with indexed(thing(value)) as (index, numbered):
+        assert wanted(numbered, query) == {1}
+        plan = plan_query(TENANT, query)
+        assert index.sequences(plan.driver([0] * len(plan.narrowings))) == {1}
+
+
+def placed(*rings: list[list[float]], points: tuple[tuple[float, float], ...] = ()) -> tuple[Entity, ...]:
+    shapes = [{"type": "Polygon", "coordinates": [ring]} for ring in rings]
+    shapes += [{"type": "Point", "coordinates": list(point)} for point in points]
+    return tuple(
+        Entity(f"urn:{place}", ("T",), {LOCATION: [{"type": "GeoProperty", "value": one}]})
+        for place, one in enumerate(shapes, start=1)
+    )
+
+
+@pytest.mark.parametrize(
+    "geo",
+    [
+        GeoQuery(GeoRelation.NEAR, "Point", (134.05, 34.05), LOCATION, 10.0),
+        GeoQuery(GeoRelation.INTERSECTS, "Point", (134.05, 34.05), LOCATION),
+        GeoQuery(GeoRelation.CONTAINS, "Point", (134.05, 34.05), LOCATION),
+        GeoQuery(GeoRelation.WITHIN, "Polygon", (((130, 30), (140, 30), (140, 40), (130, 40), (130, 30)),), LOCATION),
+        GeoQuery(GeoRelation.NEAR, "Polygon", (((135, 34), (136, 34), (136, 35), (135, 34)),), LOCATION, 90_000.0),
+        GeoQuery(GeoRelation.DISJOINT, "Point", (0.0, 0.0), LOCATION),
+        GeoQuery(GeoRelation.NEAR, "Point", (0.0, 0.0), LOCATION, None, 1_000.0),
+    ],
+)
+def test_plan_query_keeps_an_area_that_is_larger_or_smaller_than_the_one_asked_for(geo: GeoQuery) -> None:
+    city = placed([[134.0, 34.0], [134.1, 34.0], [134.1, 34.1], [134.0, 34.1], [134.0, 34.0]])
+    with indexed(city) as (index, numbered):
+        query = EntityQuery(geo=geo)
+        assert wanted(numbered, query) == {1}
+        assert index.sequences(plan_query(TENANT, query).driver([0])) == {1}
+
+
+def test_plan_query_keeps_what_lies_across_the_antimeridian() -> None:
+    with indexed(placed(points=((179.9999, 0.0), (-179.9999, 0.0), (179.0, 0.0)))) as (index, numbered):
+        query = EntityQuery(geo=GeoQuery(GeoRelation.NEAR, "Point", (180.0, 0.0), LOCATION, 50.0))
+        assert wanted(numbered, query) == {1, 2}
+        assert index.sequences(plan_query(TENANT, query).driver([0])) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Compare(AttributePath(LEVEL, (f"{D}accuracy",)), Comparison.EQUAL, (5,)),
+        Compare(AttributePath(LEVEL, ("observedAt",)), Comparison.GREATER, (Instant("2026-01-01T00:00:00Z"),)),
+        Or((Compare(AttributePath(LEVEL), Comparison.EQUAL, (7,)), Compare(AttributePath(LEVEL), Comparison.NOT_EQUAL, (7,)))),
+        Or((Compare(AttributePath(LEVEL), Comparison.EQUAL, (7,)), Exists(AttributePath("modifiedAt")))),
+        And((Exists(AttributePath("modifiedAt")), Exists(AttributePath(LEVEL)))),
+        Compare(AttributePath(LEVEL), Comparison.EQUAL, (7, Range("2025", "2027"), "x")),
+    ],
+)
+def test_plan_query_keeps_the_entity_when_the_index_cannot_tell(condition: Condition) -> None:
+    accuracy = {f"{D}accuracy": [{"type": "Property", "value": 5}]}
+    instance = {"type": "Property", "value": "x", "observedAt": "2026-05-14T00:00:00Z", "attributes": accuracy}
+    city = (Entity("urn:1", ("T",), {LEVEL: [instance]}, modified_at="2026-05-14T00:00:00Z"),)
+    with indexed(city) as (index, numbered):
+        query = EntityQuery(condition=condition)
         assert wanted(numbered, query) == {1}
         plan = plan_query(TENANT, query)
         assert index.sequences(plan.driver([0] * len(plan.narrowings))) == {1}

@@ -2,7 +2,8 @@
 import { get, useCsrf } from "./api.js";
 
 /**
- * @typedef {{id: string, kind: string, url?: string, name_ja?: string, name_en?: string, credit_ja?: string, credit_en?: string}} Basemap
+ * @typedef {{id: string, kind: "bundled" | "raster" | "pmtiles", tiles?: "raster" | "vector", url?: string, name_ja?: string, name_en?: string,
+ *   min_zoom?: number, max_zoom?: number, bounds?: [number, number, number, number], credit_ja?: string, credit_en?: string, link?: string}} Basemap
  * @typedef {{profile: string, name_ja: string, name_en: string, code: string, center: [number, number], zoom: number, dev: boolean,
  *   version: string, me: {name: string, principal: string, roles: string[]} | null, csrf: string, basemaps: Basemap[]}} City
  */

@@ -1,7 +1,7 @@
 /** The bundled base map: sea, land, lines and labels from our own files, in the colours of the theme. No country border. */
 import { language } from "../core/i18n.js";
 import { start } from "../core/start.js";
-import { sized, token } from "../core/theme.js";
+import { sized, theme, token } from "../core/theme.js";
 
 export const FONT = ["Noto Sans JP", "Noto Sans CJK JP", "sans-serif"];
 
@@ -55,13 +55,30 @@ export function repaintBase(map) {
   }
 }
 
-/** Show an online base map instead of the bundled one, or the bundled one again. @param {import("maplibre-gl").Map} map @param {import("../core/session.js").Basemap | null} base */
-export function useOnlineBase(map, base) {
-  if (map.getLayer("online")) map.removeLayer("online");
-  if (map.getSource("online")) map.removeSource("online");
-  if (base) {
-    map.addSource("online", { type: "raster", tiles: [/** @type {string} */ (base.url)], tileSize: 256, maxzoom: 18 });
-    map.addLayer({ id: "online", type: "raster", source: "online", paint: { "raster-saturation": -0.35 } }, "base-label-district");
+/** The id of whatever base map is shown instead of the bundled one, and the beginning of its layers' ids. */
+export const OTHER = "base-other";
+
+/** @typedef {{source: any, layers: any[]}} OtherBase */
+
+/** What to draw for a base map that is not the bundled one. @param {import("../core/session.js").Basemap} base @returns {Promise<OtherBase>} */
+export async function otherBase(base) {
+  if (base.kind === "pmtiles") return (await import("./imported-base.js")).importedBase(base);
+  return { source: rasterSource(base, /** @type {string} */ (base.url)), layers: rasterLayers() };
+}
+
+/** @param {import("../core/session.js").Basemap} base @param {string} url with {z}, {x} and {y} */
+export const rasterSource = (base, url) => ({ type: "raster", tiles: [url], tileSize: 256, minzoom: base.min_zoom ?? 0, maxzoom: base.max_zoom ?? 18, ...(base.bounds ? { bounds: base.bounds } : {}) });
+
+/** Calm, and dimmed at night, so that the city's own signs stand out. @returns {any[]} */
+export const rasterLayers = () => [{ id: OTHER, type: "raster", source: OTHER, paint: { "raster-saturation": -0.35, "raster-brightness-max": theme() === "night" ? 0.6 : 1 } }];
+
+/** Show another base map instead of the bundled one, or the bundled one again. @param {import("maplibre-gl").Map} map @param {OtherBase | null} other */
+export function useBase(map, other) {
+  for (const id of map.getLayersOrder()) if (id.startsWith(OTHER)) map.removeLayer(id);
+  if (map.getSource(OTHER)) map.removeSource(OTHER);
+  if (other) {
+    map.addSource(OTHER, other.source);
+    for (const layer of other.layers) map.addLayer(layer, "base-label-district");
   }
-  for (const layer of [...layers().slice(1), ...labels()]) map.setLayoutProperty(layer.id, "visibility", base ? "none" : "visible");
+  for (const layer of [...layers().slice(1), ...labels()]) map.setLayoutProperty(layer.id, "visibility", other ? "none" : "visible");
 }

@@ -233,7 +233,7 @@ export class Drawing {
   repaint() {
     const { map } = this;
     for (const layer of map.getStyle().layers) {
-      if (!layer.id.startsWith("base-") && layer.id !== "online") map.removeLayer(layer.id);
+      if (!layer.id.startsWith("base-")) map.removeLayer(layer.id);
     }
     for (const id of map.listImages()) map.removeImage(id);
     this.addFixedLayers();

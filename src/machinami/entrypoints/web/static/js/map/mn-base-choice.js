@@ -1,4 +1,4 @@
-/** Choice of the base map: the bundled one, and online ones only where an administrator switched them on (M11). */
+/** Choice of the base map: the bundled one, and online ones only where an administrator switched them on, and the town's own (M11). */
 import { html } from "lit";
 import { MnElement } from "../core/element.js";
 import { both, t } from "../core/i18n.js";

@@ -65,6 +65,7 @@ export class MnMap extends MnElement {
       const [found, layers] = await Promise.all([city(), get("/api/layers")]);
       this.city = found;
       this.state.useLayers(layers);
+      if (!this.base()) this.state.useBase("bundled");
     } catch (problem) {
       toastProblem(problem);
       this.problem = /** @type {Error} */ (problem).message;
@@ -145,10 +146,8 @@ export class MnMap extends MnElement {
 
   /** @param {any} event */
   mapProblem(event) {
-    if (event.sourceId === "online" && this.state.base !== "bundled") {
-      this.state.useBase("bundled");
-      toast(t("base.lost"), { seconds: 12 });
-    } else if (event.sourceId !== "online") {
+    if (event.sourceId === "base-other") this.loseBase();
+    else {
       toast(t("map.problem", { text: event.error?.message ?? "" }), { tone: "error" });
     }
   }
@@ -242,18 +241,37 @@ export class MnMap extends MnElement {
     await get("/api/areas/alarms").then((areas) => this.drawing?.drawAreas(areas), toastProblem);
   }
 
+  /** The base map that is chosen. */
+  base() {
+    return this.city?.basemaps.find((row) => row.id === this.state.base);
+  }
+
   async baseChanged() {
-    if (!this.ready || !this.map) return;
-    const chosen = this.city?.basemaps.find((base) => base.id === this.state.base && base.kind === "raster") ?? null;
-    const { useOnlineBase } = await import("./base-style.js");
-    useOnlineBase(this.map, chosen);
     this.requestUpdate();
+    if (!this.ready || !this.map) return;
+    const chosen = this.base();
+    const { otherBase, useBase } = await import("./base-style.js");
+    try {
+      const other = chosen && chosen.kind !== "bundled" ? await otherBase(chosen) : null;
+      if (chosen === this.base() && this.map) useBase(this.map, other);
+    } catch {
+      if (chosen === this.base()) this.loseBase();
+    }
+  }
+
+  /** The bundled base map instead of one that can't be shown, said once. */
+  loseBase() {
+    const lost = this.base();
+    if (!lost || lost.kind === "bundled") return;
+    this.state.useBase("bundled");
+    toast(t(lost.kind === "pmtiles" ? "base.broken" : "base.lost"), { seconds: 12 });
   }
 
   async repaint() {
     if (!this.ready || !this.map) return;
     const { repaintBase } = await import("./base-style.js");
     repaintBase(this.map);
+    await this.baseChanged();
     this.drawing?.repaint();
     this.map.getCanvas().setAttribute("aria-label", t("map.canvas"));
   }
@@ -268,8 +286,8 @@ export class MnMap extends MnElement {
 
   /** Credits of the base map and of all layers that are on; they cannot be hidden (console.md 5). */
   credits() {
-    const base = this.city?.basemaps.find((row) => row.id === this.state.base);
-    const rows = [{ text: base ? both(base, "credit") : "", url: null }, ...this.state.shown().map((layer) => ({ text: both(layer, "credit"), url: layer.credit_url }))];
+    const base = this.base();
+    const rows = [{ text: base ? both(base, "credit") : "", url: base?.link || null }, ...this.state.shown().map((layer) => ({ text: both(layer, "credit"), url: layer.credit_url }))];
     const seen = new Map(rows.filter((row) => row.text).map((row) => [row.text, row]));
     return [...seen.values()].map((row) => (row.url ? html`<a href=${row.url} rel="noopener" target="_blank">${row.text}</a>` : html`<span>${row.text}</span>`));
   }

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """A small stand-in for the console's JSON server: generated data, a live feed, alarms that can be worked on.
 
 The front end's browser tests run against it alone. It serves the same addresses and shapes as `entrypoints.http`;

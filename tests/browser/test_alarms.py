@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """The alarm page (console.md A1 A2 A5 A8)."""
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browser_kit import Served, Visitor
 from fake_city import FakeCity
-from scenario_kit import Client, City, command, running
+from scenario_kit import City, Client, command, running
 from tile_kit import GZIP, MVT, POINT, STREET, archive, png, square, vector_tile
 
 ORANGE = (236, 120, 20)
@@ -108,7 +108,7 @@ def test_map_falls_back_to_the_bundled_base_when_nothing_else_can_be_reached(see
 def test_map_credits_the_online_base_with_a_link_when_its_tiles_come(see: Callable[..., Visitor]) -> None:
     visitor = see()
     tile = png(*ORANGE)
-    visitor.context.route("https://cyberjapandata.gsi.go.jp/**", lambda route: route.fulfill(body=tile, content_type="image/png", headers={"access-control-allow-origin": "*"}))  # fmt: skip  # noqa: E501
+    visitor.context.route("https://cyberjapandata.gsi.go.jp/**", lambda route: route.fulfill(body=tile, content_type="image/png", headers={"access-control-allow-origin": "*"}))  # fmt: skip
     page = visitor.open(QUIET, "yes")
     assert visitor.foreign == []
     before = pixel(visitor)
@@ -133,7 +133,7 @@ def test_imported_photograph_shows_its_pixels_and_credit(see: Callable[..., Visi
     assert not near(before, ORANGE)
     assert "架空町 航空写真 2026" in credits(visitor)
     assert "国土数値情報" not in credits(visitor)
-    page.evaluate("window.__machinami.map.jumpTo({zoom: 14.6})")
+    page.evaluate("window.__machinami.map.jumpTo({zoom: 14})")
     visitor.until(SHOWN)
     assert near(pixel(visitor), ORANGE)
     page.evaluate("window.__machinami.map.jumpTo({zoom: 17, center: [134.21, 34.21]})")
@@ -152,7 +152,7 @@ def test_imported_plan_is_drawn_without_borders_and_countries(see: Callable[...,
     choose(visitor, "plan")
     visitor.until(SHOWN)
     page.locator(".map-credits a[href='https://maps.example/terms']", has_text="架空町 都市計画図").wait_for()
-    drawn = page.evaluate("[...new Set(window.__machinami.map.queryRenderedFeatures().filter(row => row.source === 'base-other').map(row => row.sourceLayer))].sort()")  # noqa: E501
+    drawn = page.evaluate("[...new Set(window.__machinami.map.queryRenderedFeatures().filter(row => row.source === 'base-other').map(row => row.sourceLayer))].sort()")
     assert drawn == ["places", "roads", "water"]
     page.evaluate("document.querySelector('mn-map').repaint()")
     visitor.until(SHOWN)

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """The city map (console.md M1 M2 M3 M8 M11 M14)."""
 
 from __future__ import annotations

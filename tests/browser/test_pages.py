@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """What must hold on every page, language and theme (console.md 9, S4, S5), and the pages for data and import."""
 
 from __future__ import annotations

@@ -329,3 +329,18 @@ def test_commands_that_cannot_work_say_what_to_do(tmp_path: Path, arguments: tup
     assert refused.returncode == 2
     assert code in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Host": "evil.example:8080"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+)
+def test_a_page_of_another_site_cannot_act_in_development_mode(server: Client, headers: dict[str, str]) -> None:
+    for method, path in (("GET", "/api/city"), ("POST", "/api/imports"), ("POST", "/alarms/x/acknowledge")):
+        reply = server.request(method, path, b"" if method == "POST" else None, headers)
+        assert reply.problem == (403, "Forbidden")

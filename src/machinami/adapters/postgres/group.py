@@ -39,14 +39,13 @@ _NUMBERS: Final = {
     **dict.fromkeys(("shard", "action"), "smallint"),
     **dict.fromkeys(("version", "new_version", "sequence", "log_version", "cell_gone", "cell_new"), "bigint"),
     **{name: "int" for name in COLUMNS if name.endswith("_i")},
-    **{name: "bigint" for name in COLUMNS if name.endswith("_path") or name.startswith("attribute_") and name[-2:] != "_i"},
+    **{name: "bigint" for name in COLUMNS if name.endswith("_path")},
+    **dict.fromkeys(("attribute_gone", "attribute_new"), "bigint"),
     **dict.fromkeys(("number_gone", "number_new"), "float8"),
 }
-"""Columns of numbers travel as array literals: the driver looks at each element of an array several times, text it only copies."""
+"""Columns of numbers travel as array literals: the driver looks at each element of an array, a text it only copies."""
 
-_PLACES: Final = (
-    f"${n}::text::{_NUMBERS[name]}[]" if name in _NUMBERS else f"${n}" for n, name in enumerate(COLUMNS, start=1)
-)
+_PLACES: Final = (f"${n}::text::{_NUMBERS[name]}[]" if name in _NUMBERS else f"${n}" for n, name in enumerate(COLUMNS, start=1))
 CALL: Final = f"select write_group({', '.join(_PLACES)}, ${len(COLUMNS) + 1})"
 
 

@@ -78,13 +78,19 @@ class IndexRows:
 
 def differing(before: Entity, after: Entity, names: Iterable[str]) -> frozenset[str]:
     """Those of the attributes whose rows may differ: most updates bring new times and the same name and place."""
-    return frozenset(
-        [name for name in names if _indexed(before.attributes.get(name)) != _indexed(after.attributes.get(name))]
-    )
+    return frozenset([name for name in names if _indexed(before.attributes.get(name)) != _indexed(after.attributes.get(name))])
 
 
-def _indexed(instances: list[Instance] | None) -> list[tuple[str, Any]] | None:
-    return None if instances is None else [(one["type"], value_of(one)) for one in instances]
+def _indexed(instances: list[Instance] | None) -> list[tuple[str, str, Any]] | None:
+    """What the rows follow from, with its class: 1 is equal to true for Python, but not for the index."""
+    if instances is None:
+        return None
+    found = []
+    for one in instances:
+        value = value_of(one)
+        kind = value.__class__.__name__
+        found.append((one["type"], kind, repr(value) if kind == "list" else value))
+    return found
 
 
 def rows_of(entity: Entity | None, names: frozenset[str] | None) -> IndexRows:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import platform
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -72,6 +74,7 @@ class Application:
         """Who calls: anyone in development mode, else a session or an API key. The tenant is bound to the key."""
         wanted = wanted_tenant(headers)
         if self._core.options.dev:
+            refuse_foreign_pages(headers)
             return development_caller(wanted or DEFAULT_TENANT)
         caller = await self._core.identity.authenticate_request(method, headers, parse_cookies(headers.get("cookie", "")))
         if caller is None:
@@ -238,6 +241,26 @@ def _open(handler: Handler) -> Handler:
 
 def _checked(field: object) -> bool:
     return str(field or "").lower() in ("1", "true", "on", "yes")
+
+
+def refuse_foreign_pages(headers: Mapping[str, str]) -> None:
+    """In development mode nobody logs in, so a page of another site in the same browser must not act for the user.
+
+    Refused are a Host that is no name of this computer (DNS rebinding) and an Origin other than the Host's.
+    """
+    host = headers.get("host", "")
+    name = urlsplit(f"//{host}").hostname or ""
+    origin = headers.get("origin", "")
+    if not is_this_computer(name) or (origin and urlsplit(origin).netloc != host):
+        raise Refusal("security.access.foreign_page", origin=(origin or host)[:100])
+
+
+def is_this_computer(name: str) -> bool:
+    """Whether a host name means loopback."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -42,7 +42,7 @@ def test_parse_entity_and_attribute_refuse_or_take_any_json(odd: Any, kind: str 
     for nulls in (False, True):
         survives(parse_attribute, "a", body, CONTEXT, nulls=nulls, partial=nulls)
     survives(parse_entity, {"id": "urn:a:b", "type": "T", "a": [body, body]}, CONTEXT)
-    survives(parse_entity, {"id": "urn:a:b", "type": "T", "a": {"type": "GeoProperty", "value": {"type": odd, "coordinates": odd}}}, CONTEXT)  # fmt: skip  # noqa: E501
+    survives(parse_entity, {"id": "urn:a:b", "type": "T", "a": {"type": "GeoProperty", "value": {"type": odd, "coordinates": odd}}}, CONTEXT)  # fmt: skip
     survives(parse_entity, {"id": odd, "type": odd}, CONTEXT)
 
 

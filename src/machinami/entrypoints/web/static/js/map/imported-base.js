@@ -11,15 +11,15 @@ import { FONT, OTHER, rasterLayers, rasterSource } from "./base-style.js";
 const protocol = new Protocol();
 addProtocol("pmtiles", protocol.tile);
 
-/** What a layer holds, by its name in the schemes of OpenMapTiles, Protomaps, GSI's vector tiles and plain Japanese; the first that fits. */
+/** What a layer holds, by its name in the schemes of OpenMapTiles, Protomaps, GSI's vector tiles and plain Japanese (escaped); the first that fits. */
 const KINDS = /** @type {[string, RegExp][]} */ ([
-  ["border", /bound|bdry|border|admin|^adm|行政|境界/i],
-  ["label", /place|label|name|poi|anno|注記|地名/i],
-  ["water", /water|ocean|sea|river|rvr|lake|cstline|^w[al]$|水|海|河|湖/i],
-  ["building", /build|bld|建物/i],
-  ["rail", /rail|鉄道|軌道/i],
-  ["road", /road|transport|street|highway|^rd|道路/i],
-  ["land", /land|earth|park|wood|forest|green|area|土地|緑/i],
+  ["border", /bound|bdry|border|admin|^adm|\u884c\u653f|\u5883\u754c/i],
+  ["label", /place|label|name|poi|anno|\u6ce8\u8a18|\u5730\u540d/i],
+  ["water", /water|ocean|sea|river|rvr|lake|cstline|^w[al]$|\u6c34|\u6d77|\u6cb3|\u6e56/i],
+  ["building", /build|bld|\u5efa\u7269/i],
+  ["rail", /rail|\u9244\u9053|\u8ecc\u9053/i],
+  ["road", /road|transport|street|highway|^rd|\u9053\u8def/i],
+  ["land", /land|earth|park|wood|forest|green|area|\u571f\u5730|\u7dd1/i],
 ]);
 const TEXTS = { ja: ["name:ja", "name_ja", "name", "vt_text", "name:en"], en: ["name:en", "name_en", "name:latin", "name", "vt_text"] };
 const NOT_NAMED = ["country", "continent", "disputed", "territory"];

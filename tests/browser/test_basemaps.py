@@ -152,7 +152,9 @@ def test_imported_plan_is_drawn_without_borders_and_countries(see: Callable[...,
     choose(visitor, "plan")
     visitor.until(SHOWN)
     page.locator(".map-credits a[href='https://maps.example/terms']", has_text="架空町 都市計画図").wait_for()
-    drawn = page.evaluate("[...new Set(window.__machinami.map.queryRenderedFeatures().filter(row => row.source === 'base-other').map(row => row.sourceLayer))].sort()")
+    drawn = page.evaluate(
+        "[...new Set(window.__machinami.map.queryRenderedFeatures().filter(row => row.source === 'base-other').map(row => row.sourceLayer))].sort()"
+    )
     assert drawn == ["places", "roads", "water"]
     page.evaluate("document.querySelector('mn-map').repaint()")
     visitor.until(SHOWN)

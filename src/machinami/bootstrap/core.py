@@ -225,6 +225,8 @@ class Core:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        if hasattr(self, "imports"):
+            await self.imports.close()
         if hasattr(self, "store"):
             await self.store.close()
         if hasattr(self, "sender"):

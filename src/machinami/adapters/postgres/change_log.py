@@ -33,19 +33,14 @@ class ChangeLog:
         self._turn = asyncio.Lock()
         self._from: Cursor | None = None
         self._tail: list[Change] = []
+        self._lives = 0
 
     async def read(self, after: Cursor, limit: int) -> list[Change]:
         """Committed changes behind `after`, oldest first; one that commits late is never skipped (trust-N9)."""
-        if self._from is not None and after < self._from:
-            return await self._fetch(after, limit)
         async with self._turn:
-            start = bisect_right(self._tail, after, key=lambda change: change.cursor)
-            if start < len(self._tail):
-                return self._tail[start : start + limit]
-            found = await self._fetch(after, limit)
-            if found:
-                self._keep(after, found)
-            return found
+            if self._from is None or after >= self._from:
+                return await self._read_on(after, limit)
+        return await self._fetch(after, limit)
 
     async def newest(self) -> Cursor:
         """The end of the log now."""
@@ -53,8 +48,20 @@ class ChangeLog:
         return Cursor(row["transaction"], row["position"]) if row else Cursor()
 
     def forget(self) -> None:
-        """Keep nothing of what was read."""
+        """Keep nothing of what was read, nor of what is being read now."""
         self._from, self._tail = None, []
+        self._lives += 1
+
+    async def _read_on(self, after: Cursor, limit: int) -> list[Change]:
+        """From a cursor that does not lie before the kept part; only one reader at a time."""
+        start = bisect_right(self._tail, after, key=lambda change: change.cursor)
+        if start < len(self._tail):
+            return self._tail[start : start + limit]
+        life = self._lives
+        found = await self._fetch(after, limit)
+        if found and life == self._lives:
+            self._keep(after, found)
+        return found
 
     def _keep(self, after: Cursor, found: list[Change]) -> None:
         """Add what was read behind `after`; the kept part stays without gaps."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from machinami.bootstrap.core import Options, read_archive
@@ -32,7 +33,7 @@ async def list_basemaps(options: Options) -> int:
     table = Table("name", "tiles", "zooms", "MB", "credit", "licence")
     for one in found:
         zooms, size = f"{one['min_zoom']}-{one['max_zoom']}", f"{one['bytes'] / 1e6:,.1f}"
-        table.add_row(one["name"], one["kind"], zooms, size, one["credit"], one["licence"] or NONE)
+        table.add_row(*map(escape, (one["name"], one["kind"], zooms, size, one["credit"], one["licence"] or NONE)))
     Console().print(table)
     return 0
 

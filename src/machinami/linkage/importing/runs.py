@@ -101,6 +101,13 @@ class Imports:
         """A run from start to end; returns its record."""
         return await self._work(caller, request, await self._begin(caller, request), progress)
 
+    async def close(self) -> None:
+        """End what is under way; the runs are shown as interrupted, and importing the files again completes them."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def get(self, caller: Caller, run_id: str) -> dict[str, Any]:
         """A run's record with its first findings."""
         require(caller, Role.READER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ class Log:
 
     async def fetch(self, _: str, transaction: int, position: int, limit: int) -> list[dict[str, Any]]:
         self.asked += 1
+        await asyncio.sleep(0)
         behind = [one for one in self.rows if (one["transaction"], one["position"]) > (transaction, position)]
         return behind[:limit]
 
@@ -64,6 +66,24 @@ async def test_read_gives_nothing_old_when_the_store_was_emptied() -> None:
     await log.read(Cursor(), 500)
     store.rows.clear()
     log.forget()
+    assert await log.read(Cursor(), 500) == []
+
+
+async def test_read_skips_nothing_when_a_reader_further_on_comes_first() -> None:
+    log = ChangeLog(Log(6))  # type: ignore[arg-type]
+    ahead, behind = await asyncio.gather(log.read(Cursor(1, 4), 500), log.read(Cursor(0, 1), 500))
+    assert [one.cursor.position for one in ahead] == [5, 6]
+    assert [one.cursor.position for one in behind] == [2, 3, 4, 5, 6]
+
+
+async def test_read_keeps_nothing_when_the_store_was_emptied_meanwhile() -> None:
+    store = Log(2)
+    log = ChangeLog(store)  # type: ignore[arg-type]
+    reading = asyncio.create_task(log.read(Cursor(), 500))
+    await asyncio.sleep(0)
+    log.forget()
+    await reading
+    store.rows.clear()
     assert await log.read(Cursor(), 500) == []
 
 

@@ -208,6 +208,13 @@ def test_modules_of_names_near_and_far_imports() -> None:
     assert "vendor/maplibre-gl/maplibre-gl.mjs" not in pages.modules_of("js/pages/operations.js")
 
 
+def test_modules_of_leaves_out_what_is_loaded_late() -> None:
+    assert pages.LATE <= set(pages.static_files().own)
+    late = {"js/map/imported-base.js", "vendor/pmtiles/pmtiles.js", "vendor/fflate/fflate.js"}
+    assert late.isdisjoint(pages.modules_of("js/pages/map.js"))
+    assert late <= set(pages.modules_of("js/map/imported-base.js"))
+
+
 @pytest.mark.parametrize("folder", [VENDOR, Path(__file__).parents[3] / "browser/vendor"])
 def test_vendor_files_are_those_of_the_manifest(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -224,10 +231,12 @@ def test_vendor_files_are_those_of_the_manifest(folder: Path) -> None:
 
 def test_vendor_versions_are_the_pinned_ones() -> None:
     manifest = {row["name"]: row for row in json.loads((VENDOR / "manifest.json").read_text())["packages"]}
-    assert {name: manifest[name]["version"] for name in ("maplibre-gl", "lit", "uplot")} == {
+    assert {name: manifest[name]["version"] for name in ("maplibre-gl", "lit", "uplot", "pmtiles", "fflate")} == {
         "maplibre-gl": "6.17.0",
         "lit": "3.3.3",
         "uplot": "1.6.32",
+        "pmtiles": "4.5.0",
+        "fflate": "0.8.2",
     }
     assert (VENDOR / "maplibre-gl/maplibre-gl-shared.mjs").read_bytes() == b""
     lock = (Path(__file__).parents[4] / "tools/vendor/package-lock.json").read_text()

@@ -324,3 +324,13 @@ async def test_models_are_told_in_both_languages(imports: Imports) -> None:
 @pytest.mark.parametrize("code", ["import.row.not_stored", "import.file.unreadable"])
 def test_the_catalogue_has_the_rules_that_runs_add(code: str) -> None:
     assert RULES[code].severity.value == "error"
+
+
+async def test_close_ends_a_run_under_way_which_is_then_shown_as_interrupted(imports: Imports, city: City) -> None:
+    city.gate = asyncio.Event()
+    run = await imports.start(CALLER, request())
+    await asyncio.wait_for(city.reached.wait(), 30)
+    await imports.close()
+    shown = await imports.get(CALLER, run)
+    assert (shown["state"], shown["problem"]["code"]) == ("failed", "import.run.interrupted")
+    assert city.stored == {}

@@ -1,11 +1,12 @@
 # Machinami: `make demo` shows a living city, `make test` checks everything. Needs git, make and Python >= 3.11.
 PYTHON ?= python3
+PORT ?= 8080
 BIN := .venv/bin
 
 .PHONY: help setup setup-test demo test check bench prove clean
 
 help:
-	@echo "make demo    a living city in your browser (http://127.0.0.1:8080), Ctrl-C ends it"
+	@echo "make demo    a living city in your browser (http://127.0.0.1:8080), Ctrl-C ends it; PORT=8081 takes another"
 	@echo "make setup   only install: .venv with the machinami command"
 	@echo "make test    all tests; as root or with sudo it also installs Chromium, fonts and PostgreSQL for them"
 	@echo "make check   style, types and import rules only"
@@ -19,7 +20,7 @@ setup-test:
 	@$(PYTHON) tools/setup_env.py --lock test
 
 demo: setup
-	@$(BIN)/machinami demo
+	@$(BIN)/machinami demo --port $(PORT)
 
 check: setup-test
 	$(BIN)/ruff check .

@@ -29,7 +29,7 @@ from machinami.adapters.sheets import SheetBounds, read_tables
 from machinami.adapters.tile_files import TileFolder
 from machinami.bootstrap.errors import register_all
 from machinami.bootstrap.joints import CityEntitiesOverData, LateAlertsOverCommand, MapAlarmsOverCommand, MapEntitiesOverData
-from machinami.bootstrap.profile import Profile, plain_profile
+from machinami.bootstrap.profile import Profile, plain_profile, without_demonstration
 from machinami.citymap.basemaps import online_basemaps
 from machinami.citymap.imported import Basemaps
 from machinami.citymap.live import ALL, LiveFeed
@@ -101,7 +101,7 @@ class Core:
         self.options = options
         self.settings = options.settings
         self.clock = options.clock
-        self.profile = options.profile
+        self.profile = options.profile if options.dev else without_demonstration(options.profile)
         self.online_basemaps = online_basemaps(self.settings.text("online_basemaps"))
         self.live = LiveFeed(
             secrets.token_hex(4), self.settings.integer("stream_events_kept"), self.settings.integer("stream_clients_max")
@@ -283,7 +283,7 @@ class Core:
         if self.options.store:
             arguments = dsn_arguments(self.options.store)
             return lambda: arguments
-        self.options.data.mkdir(parents=True, exist_ok=True)
+        self.options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = ServerFolderLock(self.options.data)
         self._lock.acquire()
         self._server = EmbeddedServer(self.options.data, self.options.postgres_bin)

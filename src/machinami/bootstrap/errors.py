@@ -34,7 +34,13 @@ GENERAL = {
         "Log in, or send an API key in the header Authorization: Bearer.",
         "ログインするか、Authorization: Bearer ヘッダーで API キーを送ってください。",
     ),
-    "data.store.dsn": ErrorText(Kind.BAD_REQUEST_DATA, "--store {dsn}:… is no PostgreSQL address.", "--store {dsn}:… は PostgreSQL のアドレスではありません。", "Give postgresql://user:password@host:5432/database.", "postgresql://user:password@host:5432/database の形で指定してください。"),
+    "data.store.dsn": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "--store {dsn}:… is no PostgreSQL address.",
+        "--store {dsn}:… は PostgreSQL のアドレスではありません。",
+        "Give postgresql://user:password@host:5432/database.",
+        "postgresql://user:password@host:5432/database の形で指定してください。",
+    ),
     "cli.dev.loopback_only": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "--dev has no login, so it listens on loopback only, not on {host}.",
@@ -42,7 +48,27 @@ GENERAL = {
         "Leave --host out, or use `machinami up` for a network.",
         "--host を省くか、ネットワークで使うときは machinami up を使ってください。",
     ),
-    "cli.settings.not_valid": ErrorText(Kind.BAD_REQUEST_DATA, "The settings are not right: {reason}.", "設定に誤りがあります: {reason}。", "Correct settings.toml in the data folder or the environment variable; docs/settings.md lists all settings.", "データフォルダーの settings.toml または環境変数を直してください。設定の一覧は docs/settings.md にあります。"),
+    "cli.settings.not_valid": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The settings are not right: {reason}.",
+        "設定に誤りがあります: {reason}。",
+        "Correct settings.toml in the data folder or the environment variable; docs/settings.md lists all settings.",
+        "データフォルダーの settings.toml または環境変数を直してください。設定の一覧は docs/settings.md にあります。",
+    ),
+    "cli.folder.other_use": ErrorText(
+        Kind.OPERATION_NOT_SUPPORTED,
+        "{folder} is used for: {kept}. It is not opened for: {wanted}.",
+        "{folder} は {kept} 用のフォルダーです。{wanted} 用には開きません。",
+        "Name another folder with --data.",
+        "--data で別のフォルダーを指定してください。",
+    ),
+    "cli.folder.empty": ErrorText(
+        Kind.RESOURCE_NOT_FOUND,
+        "No city was begun in {folder}.",
+        "{folder} にはまだ街のデータがありません。",
+        "Name the city's folder with --data, or begin with `machinami up`.",
+        "--data で街のフォルダーを指定するか、`machinami up` で始めてください。",
+    ),
     "cli.port.taken": ErrorText(
         Kind.UNAVAILABLE,
         "Port {port} on {host} can't be used: {reason}.",

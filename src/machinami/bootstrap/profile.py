@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,12 @@ def plain_profile(town: str = "") -> Profile:
         center = (found.longitude or 0.0, found.latitude or 0.0) if placed else view.center
         view = CityView("", found.code, found.name, found.name, center, TOWN_ZOOM if placed else view.zoom, (), ())
     return Profile(PACKAGE, view, {}, (), None, None, (), (), (), 2.0)
+
+
+def without_demonstration(profile: Profile) -> Profile:
+    """The profile of a real city: no layers for recorded or simulated data."""
+    layers = tuple(layer for layer in profile.view.layers if layer.label is None)
+    return replace(profile, view=replace(profile.view, layers=layers))
 
 
 def _profile(folder: Path, document: dict[str, Any]) -> Profile:

@@ -16,9 +16,9 @@ from machinami.bootstrap.core import Core, Options
 from machinami.bootstrap.moving import Demonstration
 from machinami.command.alarms.ports import Ledger
 from machinami.command.alarms.presentation import row as alarm_row
-from machinami.entrypoints.cli.listening import Listeners, stop_signal
+from machinami.entrypoints.cli.folders import Use, claim
+from machinami.entrypoints.cli.listening import Listeners, bind, stop_signal
 from machinami.entrypoints.cli.receiver import Receiver
-from machinami.entrypoints.cli.serving import bound
 from machinami.kernel.caller import development_caller
 
 JST = ZoneInfo("Asia/Tokyo")
@@ -33,6 +33,7 @@ class Narrator:
         self._address = address
         self._data = data
         self._began = time.monotonic()
+        self._known: dict[str, tuple[bool, bool]] = {}
 
     def say(self, text_ja: str, text_en: str, style: str = "") -> None:
         seconds = time.monotonic() - self._began
@@ -67,18 +68,22 @@ class Narrator:
         """An alarm was raised, changed or ended."""
         mark = _MARKS.get(row["status"], "") + _MARKS.get(row["label"] or "", "")
         headline = f"{mark}{row['headline_ja']}"
-        if not row["active"]:
+        before = self._known.get(row["id"], (False, False))
+        self._known[row["id"]] = now = (row["active"], row["acknowledged"])
+        if before[0] and not now[0]:
             self.say(f"警報が自動で解除されました: {headline}", "the alarm cleared by itself")
-        elif row["acknowledged"]:
+        elif now[1] and not before[1]:
             self.say(f"{row['acknowledged_by']} が確認しました: {headline}", "acknowledged", "cyan")
-        else:
+        elif now[0] and not before[0]:
             self.say(f"警報: {headline}", row["headline_en"], "bold red")
-            self._console.print(f"           {self._address}/operations で確認(A キー) / acknowledge it there (key A)")
+            self._console.print(f"           {self._address}/operations で確認(J で選び A) / J selects, A acknowledges")
 
 
 async def run_demo(options: Options, port: int, fresh: bool) -> int:
     """Serve the demonstration until Ctrl-C."""
     console = Console(highlight=False, soft_wrap=True)
+    here = bind("127.0.0.1", port)
+    claim(options.data, Use.DEMONSTRATION)
     stop = stop_signal()
     if fresh and options.data.is_dir():
         shutil.rmtree(options.data / "postgres", ignore_errors=True)
@@ -88,7 +93,7 @@ async def run_demo(options: Options, port: int, fresh: bool) -> int:
     listeners = Listeners(core)
     receiver = Receiver()
     try:
-        taken = await bound(listeners, "127.0.0.1", port)
+        taken = await listeners.listen(here)
         await listeners.listen_privately(options.data)
         address = f"http://127.0.0.1:{taken}"
         narrator = Narrator(console, address, str(options.data))

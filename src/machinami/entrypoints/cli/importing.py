@@ -55,7 +55,7 @@ async def run_import(options: Options, wanted: Wanted) -> int:
     """Import and print the outcome. Exit code 1 if a file or row was not taken over."""
     files = read_files(wanted.paths)
     town = wanted.city or options.profile.view.code
-    async with joined(options) as city:
+    async with joined(options, begin=bool(town)) as city:
         with _Bar(wanted.language) as tell:
             run_id = (await city.json("POST", "/api/imports", form=_form(files, wanted, town)))["run"]
             while (run := await city.json("GET", f"/api/imports/{run_id}"))["state"] == "running":

@@ -11,6 +11,7 @@ from typing import Any, Final
 import aiohttp
 
 from machinami.bootstrap.core import Core, Options
+from machinami.entrypoints.cli.folders import enter
 from machinami.entrypoints.cli.listening import SOCKET_NAME, Listeners
 from machinami.kernel.errors import MachinamiError
 
@@ -47,12 +48,16 @@ class CityClient:
 
 
 @asynccontextmanager
-async def joined(options: Options) -> AsyncIterator[CityClient]:
-    """A client of the running server of the data folder; if none runs, one is opened for as long as it is needed."""
+async def joined(options: Options, *, begin: bool = False) -> AsyncIterator[CityClient]:
+    """A client of the running server of the data folder; if none runs, one is opened for as long as it is needed.
+
+    `begin`: a folder in which no city was begun becomes one.
+    """
     if await _answers(options.data):
         async with _client(options.data) as client:
             yield client
         return
+    enter(options.data, options.store, begin)
     core = Core(options)
     await core.open()
     listeners = Listeners(core)

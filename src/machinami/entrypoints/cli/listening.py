@@ -18,9 +18,22 @@ from machinami.bootstrap.core import Core
 from machinami.entrypoints.http.app import Application
 from machinami.entrypoints.http.asgi import wanted_tenant
 from machinami.kernel.caller import ALL_ROLES, DEFAULT_TENANT, Caller
+from machinami.kernel.errors import Refusal
 
 SOCKET_NAME: Final = "machinami.sock"
 STOP_S: Final = 5
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take an address before anything else is begun; `port` 0 takes a free one. Refusal `cli.port.taken`."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Refusal("cli.port.taken", host=host, port=str(port), reason=error.strerror or str(error)) from error
+    return bound
 
 
 class QuietServer(uvicorn.Server):
@@ -44,16 +57,8 @@ class Listeners:
         self._servers: list[tuple[QuietServer, asyncio.Task[None]]] = []
         self._socket_path: Path | None = None
 
-    async def listen(self, host: str, port: int, certificate: Path | None = None) -> int:
-        """Serve on an address; `port` 0 takes a free one. Returns the port. OSError if it is taken."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((host, port))
-        except OSError:
-            bound.close()
-            raise
+    async def listen(self, bound: socket.socket, certificate: Path | None = None) -> int:
+        """Serve on a socket from `bind`; returns its port."""
         await self._serve(self._asgi, bound, certificate)
         return int(bound.getsockname()[1])
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,14 @@ else:
 
 app = typer.Typer(help="Machinami (街並み): an open-source City OS.", no_args_is_help=True, add_completion=False)
 errors = Console(stderr=True)
+
+
+class Language(StrEnum):
+    """Languages of reports."""
+
+    JA = "ja"
+    EN = "en"
+
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder that holds everything of this city.", envvar="MACHINAMI_DATA")]
 Profile = Annotated[str, typer.Option("--profile", help="City profile: its name, e.g. takamatsu, or its folder.")]
@@ -77,10 +86,20 @@ def remembered(file: Path) -> str:
     return file.read_text("utf-8").strip() if file.is_file() else ""
 
 
+@app.callback()
+def common(
+    show: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    """Options of the program itself."""
+    if show:
+        version()
+        raise typer.Exit
+
+
 @app.command()
 def demo(
     data: DataFolder = DEMO_FOLDER,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=0, max=65535)] = 8080,
     profile: Profile = "takamatsu",
     fresh: Annotated[bool, typer.Option(help="Begin with an empty city again.")] = False,
 ) -> None:
@@ -92,7 +111,7 @@ def demo(
 @app.command()
 def serve(
     data: DataFolder = DEFAULT_FOLDER,
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     dev: Annotated[bool, typer.Option("--dev", help="No login; loopback only; loopback may be notified.")] = False,
     store: Store = "",
@@ -113,8 +132,8 @@ def serve(
 @app.command()
 def up(
     data: DataFolder = DEFAULT_FOLDER,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1 for the set-up.")] = 8080,
-    lan_port: Annotated[int, typer.Option(help="TLS port for the LAN once an administrator exists.")] = 8443,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1 for the set-up.", min=0, max=65535)] = 8080,
+    lan_port: Annotated[int, typer.Option(help="TLS port for the LAN once an administrator exists.", min=0, max=65535)] = 8443,
     store: Store = "",
     postgres_bin: PostgresBin = None,
     profile: Profile = "",
@@ -137,11 +156,11 @@ def import_(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and show findings; store nothing.")] = False,
     findings: Annotated[Path | None, typer.Option(help="Write all findings to this CSV file.")] = None,
-    lang: Annotated[str, typer.Option(help="ja or en.")] = "",
+    lang: Annotated[Language | None, typer.Option(help="Language of the report.")] = None,
 ) -> None:
     """Import a town's own spreadsheets; joins the server that runs on the same data folder."""
     configure_logs("warning")
-    language = lang or ("ja" if os.environ.get("LANG", "").startswith("ja") else "en")
+    language = lang.value if lang else ("ja" if os.environ.get("LANG", "").startswith("ja") else "en")
     wanted = importing.Wanted(tuple(files), model, city, new_edition, dry_run, findings, language)
     run(importing.run_import(options(data), wanted))
 
@@ -274,6 +293,10 @@ def main() -> None:
     """The console script."""
     try:
         app()
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        errors.print(f"machinami: {error.strerror or error}{where}", markup=False, highlight=False)
+        raise SystemExit(2) from error
     except MachinamiError as error:
         wrong, remedy = describe(error)
         errors.print(f"machinami: {wrong}\n{remedy}  [{error.code}]", markup=False, highlight=False)

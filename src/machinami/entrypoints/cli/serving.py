@@ -6,13 +6,13 @@ import asyncio
 import gc
 import ipaddress
 import sys
-from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
 
 from machinami.bootstrap.core import Core, Options
-from machinami.entrypoints.cli.listening import Listeners, stop_signal
+from machinami.entrypoints.cli.folders import Use, claim
+from machinami.entrypoints.cli.listening import Listeners, bind, stop_signal
 from machinami.kernel.errors import Refusal
 
 SETUP_POLL_S = 1.0
@@ -22,13 +22,15 @@ async def run_server(options: Options, host: str, port: int) -> int:
     """`serve`: one line `ready http://…` when it answers; SIGTERM and SIGINT end it cleanly."""
     if options.dev and not is_loopback(host):
         raise Refusal("cli.dev.loopback_only", host=host)
+    address = bind(host, port)
+    claim(options.data, Use.DEVELOPMENT if options.dev else Use.CITY)
     stop = stop_signal()
     core = Core(options)
     await core.open()
     listeners = Listeners(core)
     calm_collector()
     try:
-        taken = await bound(listeners, host, port)
+        taken = await listeners.listen(address)
         await listeners.listen_privately(options.data)
         if not options.dev and (code := await core.identity.begin_setup()) is not None:
             sys.stderr.write(f"set-up code {code} for http://127.0.0.1:{taken}/setup (初期設定コード)\n")
@@ -44,6 +46,8 @@ async def run_server(options: Options, host: str, port: int) -> int:
 async def run_city(options: Options, port: int, lan_port: int) -> int:
     """`up`: the set-up on this computer only; once an administrator exists, TLS for the network as well."""
     console = Console(soft_wrap=True)
+    here = bind("127.0.0.1", port)
+    claim(options.data, Use.CITY)
     stop = stop_signal()
     core = Core(options)
     with console.status("Machinami を起動しています… / Starting Machinami …"):
@@ -51,7 +55,7 @@ async def run_city(options: Options, port: int, lan_port: int) -> int:
     listeners = Listeners(core)
     calm_collector()
     try:
-        taken = await bound(listeners, "127.0.0.1", port)
+        taken = await listeners.listen(here)
         await listeners.listen_privately(options.data)
         address = f"http://127.0.0.1:{taken}"
         code = await core.identity.begin_setup()
@@ -69,16 +73,16 @@ async def run_city(options: Options, port: int, lan_port: int) -> int:
         from machinami.bootstrap.lan import lan_certificate  # the cryptography that only the network's side needs
 
         certificate = lan_certificate(options.data, core.clock.now())
-        lan = await bound(listeners, "0.0.0.0", lan_port, certificate.path)  # noqa: S104 - TLS with login, after set-up
+        lan = await listeners.listen(bind("0.0.0.0", lan_port), certificate.path)  # noqa: S104 - TLS with login, after set-up
         console.print(f"[bold]{address}[/bold]   (この端末 / this computer)")
         for name in certificate.addresses:
             console.print(f"[bold]https://{name}:{lan}[/bold]   (庁内ネットワーク / office network)")
         console.print(f"証明書の指紋 / certificate fingerprint (SHA-256): {certificate.fingerprint}")
         await stop.wait()
     finally:
-        with console.status("終了しています… / Stopping …"):
-            await listeners.close()
-            await core.close()
+        console.print("終了しています… / Stopping …")
+        await listeners.close()
+        await core.close()
     return 0
 
 
@@ -91,14 +95,6 @@ async def _set_up(core: Core, stop: asyncio.Event) -> bool:
             continue
         return False
     return True
-
-
-async def bound(listeners: Listeners, host: str, port: int, certificate: Path | None = None) -> int:
-    """Listen, or refuse with what to do if the address is taken."""
-    try:
-        return await listeners.listen(host, port, certificate)
-    except OSError as error:
-        raise Refusal("cli.port.taken", host=host, port=str(port), reason=error.strerror or str(error)) from error
 
 
 def calm_collector() -> None:

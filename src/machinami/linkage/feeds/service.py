@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from machinami.kernel.access import require
@@ -31,10 +31,15 @@ class Feeds:
         self._city = city
         self._late = late
 
-    async def telegram(self, caller: Caller, xml: bytes, label: str = "") -> Received:
-        """A JMA disaster telegram: listed as a bulletin, and as Alerts where it warns (older ones never win)."""
+    async def telegram(self, caller: Caller, xml: bytes, label: str = "", run: str = "") -> Received:
+        """A JMA disaster telegram: listed as a bulletin, and as Alerts where it warns (older ones never win).
+
+        `run` tells one replay of a recorded telegram from the next: each is an event of its own.
+        """
         require(caller, Role.WRITER)
         telegram = parse_telegram(xml)
+        if run:
+            telegram = replace(telegram, head=replace(telegram.head, event_id=f"{telegram.head.event_id}@{run}"))
         bulletin = bulletin_of(telegram, label or None)
         alerts = alerts_of(telegram, label or None)
         late: dict[str, Entity] = {}

@@ -17,7 +17,9 @@ from rich.console import Console
 from machinami.bootstrap.core import Options
 from machinami.entrypoints.cli import logs
 from machinami.entrypoints.cli.demo import Narrator
-from machinami.entrypoints.cli.serving import bound, is_loopback, run_server
+from machinami.entrypoints.cli.folders import Use, claim, enter
+from machinami.entrypoints.cli.listening import bind
+from machinami.entrypoints.cli.serving import is_loopback, run_server
 from machinami.kernel.errors import Refusal
 
 
@@ -40,15 +42,57 @@ async def test_run_server_refuses_to_serve_the_network_without_login_before_it_s
     assert not (tmp_path / "data").exists()
 
 
-async def test_bound_says_what_to_do_when_the_port_is_taken() -> None:
-    class Taken:
-        async def listen(self, host: str, port: int, certificate: Path | None) -> int:
-            raise OSError(98, "Address already in use")
-
-    with pytest.raises(Refusal) as refused:
-        await bound(Taken(), "127.0.0.1", 8080)  # type: ignore[arg-type]
+async def test_run_server_says_what_to_do_when_the_port_is_taken_before_it_starts_anything(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Refusal) as refused:
+            await run_server(Options(tmp_path / "data", dev=True), "127.0.0.1", port)
     assert refused.value.code == "cli.port.taken"
-    assert refused.value.parameters == {"host": "127.0.0.1", "port": "8080", "reason": "Address already in use"}
+    assert refused.value.parameters["port"] == str(port)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("begun", "wanted", "refused"),
+    [
+        (Use.CITY, Use.DEMONSTRATION, True),
+        (Use.CITY, Use.DEVELOPMENT, True),
+        (Use.DEMONSTRATION, Use.CITY, True),
+        (Use.DEVELOPMENT, Use.CITY, True),
+        (Use.DEVELOPMENT, Use.DEMONSTRATION, True),
+        (Use.DEMONSTRATION, Use.DEVELOPMENT, False),
+        (Use.CITY, Use.CITY, False),
+        (Use.DEMONSTRATION, Use.DEMONSTRATION, False),
+    ],
+)
+def test_claim_never_opens_a_city_without_login_nor_a_demonstration_as_a_city(
+    tmp_path: Path, begun: Use, wanted: Use, refused: bool
+) -> None:
+    claim(tmp_path / "data", begun)
+    if not refused:
+        claim(tmp_path / "data", wanted)
+        return
+    with pytest.raises(Refusal) as refusal:
+        claim(tmp_path / "data", wanted)
+    assert refusal.value.code == "cli.folder.other_use"
+
+
+def test_claim_takes_no_folder_with_a_database_of_unknown_use_for_a_demonstration(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    with pytest.raises(Refusal):
+        claim(tmp_path, Use.DEMONSTRATION)
+
+
+def test_enter_begins_nothing_unless_it_is_asked_to(tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as refused:
+        enter(tmp_path, "", begin=False)
+    assert refused.value.code == "cli.folder.empty"
+    enter(tmp_path, "postgresql://db/city", begin=False)
+    assert list(tmp_path.iterdir()) == []
+    enter(tmp_path, "", begin=True)
+    with pytest.raises(Refusal):
+        claim(tmp_path, Use.DEVELOPMENT)
 
 
 @pytest.fixture
@@ -88,11 +132,12 @@ def test_configure_logs_keeps_the_whole_story_of_an_error_in_one_line(written: p
     assert "RuntimeError: a bug" in line["exception"]
 
 
-def narrated(**row: Any) -> str:
-    """What the narrator says of an alarm row."""
+def narrated(*rows: dict[str, Any]) -> str:
+    """What the narrator says of an alarm's rows, one after the other."""
     target = io.StringIO()
     narrator = Narrator(Console(file=target, width=300), "http://127.0.0.1:8080", "/data")
     base = {
+        "id": "urn:ngsi-ld:Alarm:1",
         "status": "exercise",
         "label": "replay",
         "headline_ja": "香川県 大津波警報",
@@ -101,24 +146,30 @@ def narrated(**row: Any) -> str:
         "acknowledged": False,
         "acknowledged_by": None,
     }
-    narrator.alarm({**base, **row})
+    for row in rows:
+        narrator.alarm({**base, **row})
     return target.getvalue()
 
 
 def test_narrator_marks_drills_and_replays_and_says_where_to_acknowledge() -> None:
-    text = narrated()
+    text = narrated({})
     assert "【訓練】【再生】香川県 大津波警報" in text
     assert "/operations" in text
-    assert "【" not in narrated(status="actual", label=None)
+    assert "【" not in narrated({"status": "actual", "label": None})
 
 
-def test_narrator_tells_who_acknowledged_and_that_an_alarm_ended() -> None:
-    assert "試用 が確認しました" in narrated(acknowledged=True, acknowledged_by="試用")
-    assert "自動で解除" in narrated(active=False, acknowledged=True, acknowledged_by="試用")
+def test_narrator_tells_who_acknowledged_and_that_an_alarm_ended_each_once() -> None:
+    taken = {"acknowledged": True, "acknowledged_by": "試用"}
+    ended = {"active": False}
+    assert "試用 が確認しました" in narrated({}, taken)
+    assert "自動で解除" in narrated({}, taken, taken | ended)
+    assert narrated({}, ended, taken | ended).count("自動で解除") == 1
+    assert narrated({}, ended, taken | ended).count("確認しました") == 1
+    assert narrated({}, {}).count("警報:") == 1
 
 
 def test_narrator_says_words_as_they_are_when_they_look_like_its_markup() -> None:
-    assert "[/] [bold]ポンプ[0]" in narrated(headline_ja="[/] [bold]ポンプ[0]")
+    assert "[/] [bold]ポンプ[0]" in narrated({"headline_ja": "[/] [bold]ポンプ[0]"})
 
 
 def test_narrator_tells_of_imports_weather_and_telegrams() -> None:

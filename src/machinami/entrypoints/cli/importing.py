@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from rich.table import Table
 from machinami.bootstrap.core import Options
 from machinami.entrypoints.cli.joining import joined
 from machinami.kernel.errors import Refusal
+from machinami.kernel.finding import Severity
+from machinami.linkage.importing.findings import SEVERITY_WORDS
 from machinami.linkage.importing.runs import UploadedFile
 
 ENDINGS: Final = (".xlsx", ".xlsm", ".xls", ".ods", ".csv", ".tsv")
@@ -117,7 +120,7 @@ class _Bar:
 
 
 def report(run: dict[str, Any], wanted: Wanted) -> int:
-    """Print counts per sheet and the first findings."""
+    """Print counts per sheet, then the findings that ask for something; the others are only counted."""
     ja = wanted.language == "ja"
     console = Console(highlight=False)
     if run["problem"]:
@@ -134,13 +137,41 @@ def report(run: dict[str, Any], wanted: Wanted) -> int:
     for one in run["files"]:
         table.add_row(one["name"], one["model_ja" if ja else "model_en"] or "-", *(str(one[name]) for name in counted))
     console.print(table)
-    for one in run["findings"][:SHOWN_FINDINGS]:
-        where = " ".join(str(part) for part in (one["sheet"], one["row"], one["column"]) if part)
-        console.print(f"[{one['severity']}] {one['file']} {where}: {one['text_ja' if ja else 'text_en']}", markup=False)
-    told = sum(run["findings_count"].values())
-    if told > SHOWN_FINDINGS:
-        rest = told - SHOWN_FINDINGS
-        hint = f"ほか {rest} 件(--findings FILE.csv で保存)" if ja else f"{rest} more (--findings FILE.csv writes them all)"
-        console.print(hint)
+    _print_findings(console, run, wanted.language)
     incomplete = run.get("not_stored") or any(one["rejected"] or one.get("problem") for one in run["files"])
     return 1 if incomplete else 0
+
+
+def _print_findings(console: Console, run: dict[str, Any], language: str) -> None:
+    """Errors first, then what was not taken over, then warnings, then passed-over notes; how many more there are of each."""
+    words = SEVERITY_WORDS[language]
+    asking = [one for one in run["findings"] if one["severity"] != Severity.INFO or one["rejects"]]
+    shown = sorted(asking, key=_weight)[:SHOWN_FINDINGS]
+    for one in shown:
+        where = " ".join(str(part) for part in (one["file"], one["sheet"], _cell(one, language)) if part)
+        word = words[Severity(one["severity"])]
+        console.print(f"[{word}] {where}: {one[f'text_{language}']}", markup=False, soft_wrap=True)
+    rest = Counter(run["findings_count"])
+    rest.subtract(one["severity"] for one in shown)
+    counted = [f"{words[one]} {rest[one]}" for one in Severity if rest[one] > 0]
+    if not counted:
+        return
+    if language == "ja":
+        console.print(f"{'ほか ' if shown else ''}{'、'.join(f'{one} 件' for one in counted)}(--findings FILE.csv で保存)")
+    else:
+        more = "more findings" if shown else "findings"
+        console.print(f"{more}: {', '.join(counted)} (--findings FILE.csv writes them all)")
+
+
+def _weight(one: dict[str, Any]) -> tuple[int, bool]:
+    """Where a finding comes in the terminal's list: errors, rejections, warnings, rejected notes."""
+    rank = list(Severity).index(Severity(one["severity"]))
+    return (rank, not one["rejects"])
+
+
+def _cell(one: dict[str, Any], language: str) -> str:
+    """The row and column of a finding in words, as far as it has them."""
+    if language == "ja":
+        return (f"{one['row']}行目" if one["row"] else "") + (f"{one['column']}列" if one["column"] else "")
+    parts = (f"row {one['row']}" if one["row"] else "", f"column {one['column']}" if one["column"] else "")
+    return " ".join(part for part in parts if part)

@@ -16,6 +16,7 @@ import uvicorn
 
 from machinami.bootstrap.core import Core
 from machinami.entrypoints.http.app import Application
+from machinami.entrypoints.http.joined import JoinedProtocol
 from machinami.entrypoints.http.asgi import wanted_tenant
 from machinami.kernel.caller import ALL_ROLES, DEFAULT_TENANT, Caller
 from machinami.kernel.errors import Refusal
@@ -79,7 +80,7 @@ class Listeners:
 
     async def _serve(self, asgi: Any, bound: socket.socket, certificate: Path | None) -> None:
         config = uvicorn.Config(
-            asgi, log_config=None, access_log=False, lifespan="off", http="httptools", loop="none", server_header=False,
+            asgi, log_config=None, access_log=False, lifespan="off", http=JoinedProtocol, loop="none", server_header=False,
             timeout_graceful_shutdown=STOP_S, ssl_certfile=certificate, timeout_keep_alive=30,
         )  # fmt: skip
         server = QuietServer(config)

@@ -86,7 +86,7 @@ def remembered(file: Path) -> str:
     return file.read_text("utf-8").strip() if file.is_file() else ""
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def common(
     show: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
 ) -> None:

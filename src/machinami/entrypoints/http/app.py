@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import platform
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -27,6 +28,7 @@ from machinami.entrypoints.http.metrics import Metrics
 from machinami.entrypoints.http.ngsi_ld.routes import ngsi_ld_routes
 from machinami.entrypoints.http.problems import problem_answer
 from machinami.entrypoints.http.routing import Routes
+from machinami.entrypoints.web.pages import render_page
 from machinami.entrypoints.web.pages import routes as page_routes
 from machinami.kernel.access import require
 from machinami.kernel.caller import DEFAULT_TENANT, Caller, Role, development_caller
@@ -62,7 +64,7 @@ class Application:
         core = self._core
         known = authenticate or self.authenticate
         pages = Starlette(
-            routes=[*self._routes(known), *page_routes(self._page_guard, origins(core.online_basemaps))],
+            routes=[*self._routes(known), *page_routes(self._page_guard, origins(core.online_basemaps), self._setup_guard)],
             exception_handlers={HTTPException: _http_problem, Exception: _internal_problem},
         )
         return Server(
@@ -112,8 +114,18 @@ class Application:
         try:
             await self.authenticate(_headers(request), "GET")
         except Refusal:
-            return RedirectResponse("/setup" if await self._core.identity.setup_open() else "/login", status_code=303)
+            if await self._core.identity.setup_open():
+                return RedirectResponse("/setup", status_code=303)
+            wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            target = "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='/')}"
+            return RedirectResponse(target, status_code=303)
         return None
+
+    async def _setup_guard(self, _: Request) -> Response | None:
+        """The set-up is for the first administrator; afterwards its address leads to the login."""
+        if self._core.options.dev:
+            return RedirectResponse("/", status_code=303)
+        return None if await self._core.identity.setup_open() else RedirectResponse("/login", status_code=303)
 
     async def _health(self, _: Request) -> Response:
         document = self._core.health()
@@ -220,8 +232,16 @@ async def _http_problem(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "")
         return _response(problem_answer(Refusal("http.method.not_allowed", method=request.method, allowed=allowed)))
     if status == 404:
+        if _is_browsing(request):
+            return render_page(request, "missing", status=404, path=path)
         return _response(problem_answer(Refusal("http.path.unknown", path=path)))
     return _response(problem_answer(Refusal("http.upload.malformed", reason=str(error))))
+
+
+def _is_browsing(request: Request) -> bool:
+    """Whether a person asks with a browser: it names HTML as what it wants, clients of the APIs do not."""
+    wants_html = "text/html" in request.headers.get("accept", "")
+    return wants_html and request.method in ("GET", "HEAD") and not request.url.path.startswith("/static/")
 
 
 async def _internal_problem(_: Request, __: Exception) -> Response:
@@ -248,11 +268,14 @@ def refuse_foreign_pages(headers: Mapping[str, str]) -> None:
 
     Refused are a Host that is no name of this computer (DNS rebinding) and an Origin other than the Host's.
     """
-    host = headers.get("host", "")
-    name = urlsplit(f"//{host}").hostname or ""
-    origin = headers.get("origin", "")
-    if not is_this_computer(name) or (origin and urlsplit(origin).netloc != host):
+    host, origin = headers.get("host", ""), headers.get("origin", "")
+    if not _own_page(host, origin):
         raise Refusal("security.access.foreign_page", origin=(origin or host)[:100])
+
+
+@lru_cache(maxsize=1_000)
+def _own_page(host: str, origin: str) -> bool:
+    return is_this_computer(urlsplit(f"//{host}").hostname or "") and (not origin or urlsplit(origin).netloc == host)
 
 
 def is_this_computer(name: str) -> bool:

@@ -10,6 +10,7 @@ from machinami.bootstrap.core import Core
 from machinami.command.alarms.presentation import page_document, record_document
 from machinami.command.alarms.service import LIST_MAX
 from machinami.entrypoints.http.messages import Answer, Call, instant_member, integer, json_answer, json_object, text_member
+from machinami.entrypoints.http.naming import names_document
 from machinami.entrypoints.http.routing import Routes
 from machinami.kernel.access import require
 from machinami.kernel.caller import Role
@@ -135,6 +136,10 @@ class ConsoleHandlers:
         """GET /api/models."""
         return json_answer({"models": self._core.imports.models()})
 
+    async def attributes(self, _: Call) -> Answer:
+        """GET /api/attributes: what attributes and types are called, in both languages."""
+        return json_answer(names_document())
+
     async def mappings(self, call: Call) -> Answer:
         """GET /api/mappings."""
         return json_answer({"mappings": await self._core.imports.mappings(call.caller)})
@@ -243,6 +248,7 @@ def console_routes(core: Core) -> list[Routes]:
                 "/imports/*": {"GET": do.import_run},
                 "/imports/*/findings.csv": {"GET": do.findings_csv},
                 "/models": {"GET": do.models},
+                "/attributes": {"GET": do.attributes},
                 "/mappings": {"GET": do.mappings},
                 "/mappings/*": {"PUT": do.save_mapping},
             },

@@ -57,7 +57,9 @@ PAGES: Final = (
     Page("login", "/login", "js/pages/login.js", framed=False, open_to_all=True),
     Page("setup", "/setup", "js/pages/setup.js", framed=False, open_to_all=True),
 )
-BY_NAME: Final = {page.name: page for page in PAGES}
+MISSING: Final = Page("missing", "", "js/pages/missing.js", framed=False, open_to_all=True)
+"""Shown, with status 404, where no page is."""
+BY_NAME: Final = {page.name: page for page in (*PAGES, MISSING)}
 
 MODULES: Final = {
     "lit": "vendor/lit/index.js",
@@ -206,7 +208,7 @@ async def _refusal(guard: PageGuard | None, request: Request) -> Response | None
 
 def _endpoint(page: Page, guard: PageGuard | None, hosts: Sequence[str]) -> Callable[[Request], Awaitable[Response]]:
     async def show(request: Request) -> Response:
-        refused = None if page.open_to_all else await _refusal(guard, request)
+        refused = await _refusal(guard, request)
         if refused is not None:
             return refused
         return render_page(request, page.name, online_hosts=hosts, **request.path_params)
@@ -219,13 +221,18 @@ async def _favicon(request: Request) -> Response:
     return await static_files().serve(request)
 
 
-def routes(page_guard: PageGuard | None = None, online_hosts: Sequence[str] = ()) -> list[BaseRoute]:
+def routes(
+    page_guard: PageGuard | None = None, online_hosts: Sequence[str] = (), setup_guard: PageGuard | None = None
+) -> list[BaseRoute]:
     """Routes of all pages and static files.
 
     `page_guard(request)` may return a response that is sent instead of a page (the login and set-up pages are never
-    guarded). `online_hosts` are origins (`https://…`) of online base maps that an administrator switched on.
+    guarded by it); `setup_guard` does so for the set-up page. `online_hosts` are origins (`https://…`) of online base maps that an administrator switched on.
     """
-    shown: list[BaseRoute] = [Route(page.path, _endpoint(page, page_guard, online_hosts), name=page.name) for page in PAGES]
+    guards = {page.name: setup_guard if page.name == "setup" else None if page.open_to_all else page_guard for page in PAGES}
+    shown: list[BaseRoute] = [
+        Route(page.path, _endpoint(page, guards[page.name], online_hosts), name=page.name) for page in PAGES
+    ]
     return [
         *shown,
         Route("/favicon.ico", _favicon),

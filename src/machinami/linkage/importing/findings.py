@@ -18,21 +18,30 @@ from typing import Final
 from machinami.kernel.finding import Finding, Place, Severity
 
 COLLAPSE_FROM: Final = 10
+SHOWN_ITEMS: Final = 5
+ITEM_JOINT: Final = "、"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: how it affects its row, and what it says. Rules that `repeat` are told once per column when they are many."""
+    """A rule: how it affects its row, its short names, and what it says.
+
+    Rules that `repeat` are told once per column when they are many; what a rule `rejects` (a row, sheet or file) is not
+    taken over.
+    """
 
     severity: Severity
+    name_en: str
+    name_ja: str
     en: str
     ja: str
     repeats: bool = False
+    rejects: bool = False
 
 
 def _load() -> dict[str, Rule]:
     rows = json.loads((files("machinami.linkage.importing") / "rules.json").read_text("utf-8"))
-    return {code: Rule(Severity(row["severity"]), row["en"], row["ja"], row["repeats"]) for code, row in rows.items()}
+    return {code: Rule(**{**row, "severity": Severity(row["severity"])}) for code, row in rows.items()}
 
 
 RULES: Final[dict[str, Rule]] = _load()
@@ -43,12 +52,13 @@ def finding(code: str, place: Place, value: str = "", proposal: str = "", **para
     return Finding(code, RULES[code].severity, place, value, proposal, parameters)
 
 
-def describe(one: Finding, language: str = "ja") -> str:
-    """What a finding says, in `ja` or `en`."""
+def describe(one: Finding, language: str = "ja", whole: bool = False) -> str:
+    """What a finding says, in `ja` or `en`; a long list of `items` is only begun and counted unless it is wanted whole."""
     rule = RULES[one.code]
-    text = (rule.ja if language == "ja" else rule.en).format(
-        **{"heading": "", **one.parameters, "value": _shortened(one.value), "proposal": one.proposal}
-    )
+    parameters = {"heading": "", **one.parameters, "value": _shortened(one.value), "proposal": one.proposal}
+    if "items" in parameters and not whole:
+        parameters["items"] = _begun(parameters["items"], language)
+    text = (rule.ja if language == "ja" else rule.en).format(**parameters)
     if "count" in one.parameters and rule.repeats:
         count, rows = one.parameters["count"], one.parameters["rows"]
         text += f"(同様の行: {count}行、{rows}行目)" if language == "ja" else f" ({count} rows like this: {rows})"
@@ -58,6 +68,35 @@ def describe(one: Finding, language: str = "ja") -> str:
 def _shortened(text: str, limit: int = 60) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def _begun(items: str, language: str) -> str:
+    names = items.split(ITEM_JOINT)
+    rest = len(names) - SHOWN_ITEMS
+    if rest <= 0:
+        return items
+    return ITEM_JOINT.join(names[:SHOWN_ITEMS]) + (f" ほか{rest}項目" if language == "ja" else f" and {rest} more")
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Findings by file and sheet (as they first came), then by row and column; what concerns a whole sheet comes first."""
+    findings = list(found)
+    sheets = {sheet: place for place, sheet in enumerate(dict.fromkeys((one.place.file, one.place.sheet) for one in findings))}
+
+    def place(one: Finding) -> tuple[int, int, int, str]:
+        where = one.place
+        return (sheets[where.file, where.sheet], where.row or 0, len(where.column), where.column)
+
+    return sorted(findings, key=place)
+
+
+def weightiest(found: Sequence[Finding], limit: int) -> list[Finding]:
+    """The first `limit` findings in their order; where there are more, the less severe ones are left out first."""
+    if len(found) <= limit:
+        return list(found)
+    ranks = list(Severity)
+    kept = sorted(range(len(found)), key=lambda index: ranks.index(found[index].severity))[:limit]
+    return [found[index] for index in sorted(kept)]
 
 
 def collapse(found: Sequence[Finding]) -> list[Finding]:
@@ -101,7 +140,10 @@ _HEADINGS: Final = {
     "ja": ("重要度", "規則", "ファイル", "シート", "行", "列", "値", "修正案", "説明"),
     "en": ("severity", "rule", "file", "sheet", "row", "column", "value", "proposal", "text"),
 }
-_SEVERITIES: Final = {Severity.ERROR: "エラー", Severity.WARNING: "要確認", Severity.INFO: "情報"}
+SEVERITY_WORDS: Final[dict[str, dict[Severity, str]]] = {
+    "ja": {Severity.ERROR: "エラー", Severity.WARNING: "要確認", Severity.INFO: "情報"},
+    "en": {one: one.value for one in Severity},
+}
 
 
 def to_csv(found: Iterable[Finding], language: str = "ja") -> bytes:
@@ -110,10 +152,9 @@ def to_csv(found: Iterable[Finding], language: str = "ja") -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_HEADINGS[language])
     for one in found:
-        severity = _SEVERITIES[one.severity] if language == "ja" else one.severity.value
-        place = one.place
+        severity, place = SEVERITY_WORDS[language][one.severity], one.place
         row = (severity, one.code, place.file, place.sheet, place.row or "", place.column, one.value, one.proposal)
-        writer.writerow([_safe(str(cell)) for cell in (*row, describe(one, language))])
+        writer.writerow([_safe(str(cell)) for cell in (*row, describe(one, language, whole=True))])
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8", "replace")
 
 

@@ -145,8 +145,17 @@ def find_heading(table: Table, known: Dictionary) -> Heading | None:
     if best is None or best[0] == 0:
         return None
     _, index, depth, texts = best
-    titles = tuple(text for row in table.rows[:index] for cell in row if (text := text_of(cell)) and not text.startswith("#"))
+    titles = tuple(text for row in table.rows[:index] for text in _title_texts(row))
     return Heading(index, index + depth - 1, texts, titles, tuple(directives))
+
+
+def title_rows(table: Table, heading: Heading) -> list[int]:
+    """The rows (from 0) that hold the heading's `titles`."""
+    return [index for index, row in enumerate(table.rows[: heading.first]) if heading.titles and _title_texts(row)]
+
+
+def _title_texts(row: Row) -> list[str]:
+    return [text for cell in row if (text := text_of(cell)) and not text.startswith("#")]
 
 
 def _score(texts: Iterable[str], known: Dictionary) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, Final
 
 from machinami.kernel.entity import LOCATION, Attributes, Entity, Instance, default_instance
@@ -105,6 +105,24 @@ def replaced(known: Entity, new: Entity, spoken_of: frozenset[str]) -> Entity:
     return Entity(new.id, known.types, {**kept, **new.attributes}, known.scopes)
 
 
+def updated(known: Entity, new: Entity) -> tuple[Entity, list[str]]:
+    """A later file of another list about the same thing: what it says wins, what it leaves empty stays.
+
+    Also the names of the values that it changed. The entity stays in the list that it came from first.
+    """
+    said = {
+        name: instances
+        for name, instances in new.attributes.items()
+        if name not in PROVENANCE and not (name == NOT_PLACED and LOCATION in known.attributes)
+    }
+    differing = [name for name in said if name in known.attributes and not _agree(name, known.attributes[name], said[name])]
+    taken = {name: instances for name, instances in said.items() if name not in known.attributes or name in differing}
+    kept = {
+        name: instances for name, instances in known.attributes.items() if not (name == NOT_PLACED and LOCATION in taken)
+    }
+    return known.with_attributes({**kept, **taken}), differing
+
+
 def supplemented(known: Entity, new: Entity) -> tuple[Entity, list[str]]:
     """Another list about the same thing: only what was missing is added; also the names of values that were not taken.
 
@@ -155,18 +173,19 @@ class Neighbours:
         if point := point_of(entity):
             self._by_cell[_cell(point)].append(entity)
 
-    def same_thing(self, entity: Entity, any_type: bool = False) -> Entity | None:
+    def same_thing(self, entity: Entity, own: Set[str] = frozenset(), any_type: bool = False) -> Entity | None:
         """A known entity from another list that is most probably the same thing.
 
-        The same name nearby, or a similar name at the same address or spot. `any_type`: also of another type, if name
-        and address are both the same (a generic place that a specific list already has).
+        The same name nearby, or a similar name at the same address or spot. `own` are the ids of the rows of its sheet:
+        what another row of the sheet stands for is a different thing. `any_type`: also of another type, if name and
+        address are both the same (a generic place that a specific list already has).
         """
         name = name_key(text_value(entity, NAME))
         address = address_key(text_value(entity, ADDRESS), self._town)
         point = point_of(entity)
         for other in self._by_name.get(name, ()):
             same_address = bool(address) and address == address_key(text_value(other, ADDRESS), self._town)
-            if _same_edition(other, entity):
+            if other.id in own or _same_edition(other, entity):
                 continue
             if other.types == entity.types and (same_address or _close(point, point_of(other))):
                 return other
@@ -177,7 +196,7 @@ class Neighbours:
             row, column = _cell(point)
             nearby += [one for r in (-1, 0, 1) for c in (-1, 0, 1) for one in self._by_cell.get((row + r, column + c), ())]
         for other in nearby:
-            if other.types != entity.types or _same_edition(other, entity):
+            if other.types != entity.types or other.id in own or _same_edition(other, entity):
                 continue
             at = point_of(other)
             spot = point is None or at is None or distance_m(point, at) <= SAME_SPOT_WITHIN_M

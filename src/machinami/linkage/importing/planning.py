@@ -11,8 +11,8 @@ from typing import Final
 from machinami.kernel.entity import Attributes, Entity
 from machinami.kernel.errors import Refusal
 from machinami.kernel.finding import Finding, Place
-from machinami.linkage.importing.findings import collapse, finding, row_ranges
-from machinami.linkage.importing.headings import Heading, find_heading, known_headings, text_of
+from machinami.linkage.importing.findings import ITEM_JOINT, collapse, finding, row_ranges
+from machinami.linkage.importing.headings import Heading, find_heading, known_headings, text_of, title_rows
 from machinami.linkage.importing.identity import Keyed, assign_keys, digest_of, is_counter, urn, usable_code
 from machinami.linkage.importing.mapping import SheetMapping, Use, aligned, build_mapping, stored_mapping
 from machinami.linkage.importing.merging import (
@@ -29,6 +29,7 @@ from machinami.linkage.importing.merging import (
     replaced,
     supplemented,
     text_value,
+    updated,
     withdrawn,
 )
 from machinami.linkage.importing.model import (
@@ -166,9 +167,9 @@ class _Planner:
             reader.note("import.sheet.no_rows", None)
         keyed = _keyed(reader, read)
         named, repeated = _named(reader, keyed, model, self._options)
-        provenance = self._provenance(table, heading, publication)
+        provenance, own = self._provenance(table, heading, publication), frozenset(named.values())
         matches = [
-            self._match(one, Entity(named[one.number], (model.type_iri,), {**one.expanded(), **provenance}))
+            self._match(one, Entity(named[one.number], (model.type_iri,), {**one.expanded(), **provenance}), own)
             for one in read
             if one.number in named
         ]
@@ -176,8 +177,8 @@ class _Planner:
         spoken_of = frozenset(attribute_iri(name) for name in mapping.attributes - POSITION_ITEMS) | {NOT_PLACED}
         outcomes = Counter(self._take(reader, match, lesser, spoken_of) for match in matches)
         for match in matches:
-            if (own := self._planned.get(match.entity.id)) is not None and own.sheet == len(self._sheets):
-                self._neighbours.add(own.entity)
+            if (taken := self._planned.get(match.entity.id)) is not None and taken.sheet == len(self._sheets):
+                self._neighbours.add(taken.entity)
         if not lesser:
             self._retire_archives(reader, matches)
         merged = repeated + outcomes["merged"]
@@ -201,15 +202,18 @@ class _Planner:
             attributes[LICENCE] = property_of(licence)
         return attributes
 
-    def _match(self, row: ReadRow, entity: Entity) -> _Match:
-        """What is already known of the thing that a row describes: by id, else by name, address and place."""
+    def _match(self, row: ReadRow, entity: Entity, own: frozenset[str]) -> _Match:
+        """What is already known of the thing that a row describes: by id, else by name, address and place.
+
+        `own` are the ids of all rows of the sheet.
+        """
         if (twin := self._planned.get(entity.id)) is not None:
             return _Match(row, entity, twin.entity)
         if (known := self._existing.get(entity.id)) is not None:
             return _Match(row, entity, known)
         generic = entity.types[0] == self._models[GENERIC_MODEL].type_iri
         archived = authority(entity) == 0
-        return _Match(row, entity, self._neighbours.same_thing(entity, any_type=generic and archived))
+        return _Match(row, entity, self._neighbours.same_thing(entity, own, any_type=generic and archived))
 
     def _is_lesser_edition(self, matches: Sequence[_Match], publication: str, model: DataModel) -> bool:
         """Whether a sheet is a twin or an older edition of a list that is known from a better source.
@@ -229,7 +233,11 @@ class _Planner:
         )
 
     def _take(self, reader: SheetReader, match: _Match, lesser: bool, spoken_of: frozenset[str]) -> str:
-        """Put a row into the plan; says whether it was `planned`, `merged` into another's entity, or `rejected`."""
+        """Put a row into the plan; says whether it was `planned`, `merged` into another's entity, or `rejected`.
+
+        A thing with the same key that another list brought in before gets this later file's values, unless the file is a
+        lesser edition (a csv twin of a spreadsheet, an archive); of files of one run the first one's values stay.
+        """
         entity, known, row = match.entity, match.known, match.row
         name = row.texts.get("name", "")
         if known is None and lesser:
@@ -245,8 +253,9 @@ class _Planner:
             return "rejected"
         planned = self._planned.get(entity.id)
         if known is not None and (planned is not None or not self._replaces(known, entity)):
-            entity, differing = supplemented(known, entity)
-            self._note_differing(reader, row, known, differing)
+            later = planned is None and not lesser and authority(entity) >= max(authority(known), 1)
+            entity, differing = (updated if later else supplemented)(known, entity)
+            self._note_differing(reader, row, known, differing, later)
         elif known is not None:
             entity = replaced(known, entity, spoken_of)
         self._planned[entity.id] = _Planned(entity, planned.sheet if planned is not None else len(self._sheets))
@@ -275,11 +284,13 @@ class _Planner:
         same_list = publication_name(known) == publication_name(new)
         return authority(new) >= authority(known) if same_list else authority(known) == 0 < authority(new)
 
-    def _note_differing(self, reader: SheetReader, row: ReadRow, known: Entity, differing: Sequence[str]) -> None:
+    def _note_differing(
+        self, reader: SheetReader, row: ReadRow, known: Entity, differing: Sequence[str], taken: bool
+    ) -> None:
         if differing:
             names = ", ".join(re.split(r"[/#]", name)[-1] for name in differing)
             reader.note(
-                "import.row.differs",
+                "import.row.values_updated" if taken else "import.row.differs",
                 row.number - 1,
                 None,
                 row.texts.get("name", ""),
@@ -302,8 +313,9 @@ def _note_sheet(reader: SheetReader, publication: str) -> None:
     table, heading, mapping, model = reader.table, reader.heading, reader.mapping, reader.model
     if table.hidden:
         reader.note("import.sheet.hidden", None)
-    if heading.titles:
-        reader.note("import.sheet.title", heading.first - 1, None, " / ".join(heading.titles))
+    if titles := title_rows(table, heading):
+        rows = row_ranges(row + 1 for row in titles)
+        reader.note("import.sheet.title", titles[0], None, " / ".join(heading.titles), rows=rows)
     if model.id == GENERIC_MODEL:
         reader.note("import.sheet.generic", None)
     for index, column in enumerate(mapping.columns):
@@ -317,7 +329,7 @@ def _note_sheet(reader: SheetReader, publication: str) -> None:
             reader.note(code, row, index, column.heading, attribute=column.attribute)
     missing = [item.ja for item in model.items if item.item_required and item.name not in mapping.attributes]
     if missing and model.id != GENERIC_MODEL:
-        reader.note("import.sheet.items_missing", None, items="、".join(missing))
+        reader.note("import.sheet.items_missing", None, items=ITEM_JOINT.join(missing))
     if not POSITION_ITEMS & mapping.attributes:
         reader.note("import.sheet.no_coordinates", None)
 

@@ -24,7 +24,7 @@ from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.finding import Finding, Place, Severity
 from machinami.linkage.importing.catalogue import find_town, load_models
 from machinami.linkage.importing.difference import Difference, diff
-from machinami.linkage.importing.findings import collapse, describe, finding, to_csv
+from machinami.linkage.importing.findings import RULES, collapse, describe, finding, in_order, to_csv, weightiest
 from machinami.linkage.importing.mapping import SheetMapping
 from machinami.linkage.importing.merging import PUBLICATION
 from machinami.linkage.importing.model import ImportOptions, ImportPlan, Table
@@ -109,30 +109,33 @@ class Imports:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def get(self, caller: Caller, run_id: str) -> dict[str, Any]:
-        """A run's record with its first findings."""
+        """A run's record with its findings in their order; where they are many, only the weightiest."""
         require(caller, Role.READER)
-        working = frozenset(self._running)
         record = await self._records.fetch(caller.tenant, RUN, run_id)
         if record is None:
             raise Refusal("import.run.does_not_exist", run=run_id)
-        findings = [_finding_of(one) for one in (await self._findings(caller, run_id))[:SHOWN_FINDINGS_MAX]]
-        shown = self._as_it_stands(record, working)
+        shown = await self._as_it_stands(caller, record)
+        found = [_finding_of(one) for one in await self._findings(caller, run_id)]
+        findings = weightiest(found, SHOWN_FINDINGS_MAX)
         return {**shown, "progress": self._running.get(run_id), "findings": [finding_row(one) for one in findings]}
 
     async def listing(self, caller: Caller) -> list[dict[str, Any]]:
         """The newest runs, newest first, without findings."""
         require(caller, Role.READER)
-        working = frozenset(self._running)
         runs = await self._records.listing(caller.tenant, RUN, 10_000)
-        return [self._as_it_stands(one, working) for one in runs[::-1][:LISTED_RUNS_MAX]]
+        return [await self._as_it_stands(caller, one) for one in runs[::-1][:LISTED_RUNS_MAX]]
 
-    def _as_it_stands(self, record: dict[str, Any], working: frozenset[str]) -> dict[str, Any]:
+    async def _as_it_stands(self, caller: Caller, record: dict[str, Any]) -> dict[str, Any]:
         """A run's record; one that nobody works on any more was interrupted.
 
-        `working` are the runs under way before the record was read: one that ended meanwhile was not interrupted.
+        A run is among `_running` from before its first record is stored until after its last one is. So when it is there
+        no more, a second reading is final: it tells a run that ended since the first reading from an interrupted one.
         """
-        if record["state"] != "running" or record["run"] in working or record["run"] in self._running:
+        if record["state"] != "running" or record["run"] in self._running:
             return record
+        last = await self._records.fetch(caller.tenant, RUN, record["run"])
+        if last is not None and last["state"] != "running":
+            return last
         return {**record, "state": "failed", "problem": _problem(Refusal("import.run.interrupted"))}
 
     async def findings_csv(self, caller: Caller, run_id: str, language: str) -> bytes:
@@ -179,8 +182,12 @@ class Imports:
             "findings_count": {},
             "problem": None,
         }
-        await self._records.put(caller.tenant, RUN, run["run"], run)
         self._running[str(run["run"])] = {"phase": "waiting", "done": 0, "total": 0}
+        try:
+            await self._records.put(caller.tenant, RUN, run["run"], run)
+        except BaseException:
+            del self._running[str(run["run"])]
+            raise
         return run
 
     async def _work(
@@ -236,9 +243,10 @@ class Imports:
             refused = await self._commit(caller, [*change.created, *change.updated, *change.withdrawn], tell)
             run["not_stored"] = len(refused)
             findings += [_not_stored(plan, entity, error) for entity, error in refused]
+        findings = in_order(findings)
         run["findings_count"] = dict(Counter(one.severity.value for one in findings))
         await self._records.put(
-            caller.tenant, FINDINGS, run["run"], {"findings": [_kept(one) for one in findings[:KEPT_FINDINGS_MAX]]}
+            caller.tenant, FINDINGS, run["run"], {"findings": [_kept(one) for one in weightiest(findings, KEPT_FINDINGS_MAX)]}
         )
         run["state"] = "dry_run" if request.dry_run else "done"
 
@@ -292,10 +300,14 @@ class _Teller:
 
 
 def finding_row(one: Finding) -> dict[str, Any]:
-    """A finding as the console shows it."""
+    """A finding as the console shows it: `name_…` is its rule's short name, `rejects` that something was not taken over."""
+    rule = RULES[one.code]
     return {
         "code": one.code,
+        "name_ja": rule.name_ja,
+        "name_en": rule.name_en,
         "severity": one.severity.value,
+        "rejects": rule.rejects,
         "file": one.place.file,
         "sheet": one.place.sheet,
         "row": one.place.row,

@@ -18,6 +18,7 @@ PLACEHOLDERS: Final = frozenset(["-", "--", "なし", "無し", "無", "未定",
 CELL_ERRORS: Final = frozenset(["#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"])
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _UNITS = re.compile(r"(人|名|台|個|床|円|m|ｍ|km|㎡|m2|m3|㎥|冊|世帯|区画|基|階|室|件|pt|mm)(以下|以内|まで|程度)?$")
+_NEVER_NEGATIVE: Final = frozenset(["人", "名", "台", "床", "冊", "個", "区画", "世帯", "円", "㎡", "㎥", "mm"])
 _ERAS: Final = {
     "明治": 1867,
     "大正": 1911,
@@ -97,6 +98,8 @@ def read_value(item: Item, cell: Cell, today: date | None = None) -> Reading:
     if reading.value == trimmed and (note := _width_note(item, trimmed)) is not None and not reading.notes:
         notes.append(note)
     value = reading.value
+    if item.unit in _NEVER_NEGATIVE and isinstance(value, (int, float)) and value < 0:
+        notes.append(("import.value.negative", ""))
     same = value == text or (isinstance(cell, (int, float)) and not isinstance(cell, bool) and value == cell)
     kept = None if same or _plain_number(value, text) else text
     if isinstance(cell, (date, time, timedelta)):

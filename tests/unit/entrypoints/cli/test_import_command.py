@@ -45,13 +45,14 @@ def run(*sheets: dict[str, Any], **other: Any) -> dict[str, Any]:
     return {"files": list(sheets) or [SHEET], "findings": [], "findings_count": {}, "problem": None, "not_stored": 0, **other}
 
 
-def finding(number: int) -> dict[str, Any]:
+def finding(number: int, severity: str = "warning", rejects: bool = False) -> dict[str, Any]:
     return {
-        "severity": "warning",
+        "severity": severity,
+        "rejects": rejects,
         "file": "park/data.xlsx",
         "sheet": "Sheet1",
         "row": number,
-        "column": "緯度",
+        "column": "D",
         "text_ja": "ありえない値です[0]。",
         "text_en": "Impossible [0].",
     }
@@ -100,19 +101,37 @@ def test_report_shows_counts_and_the_first_findings_in_the_language(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     findings = [finding(number) for number in range(1, 21)]
-    report(run(findings=findings, findings_count={"warning": 20}), wanted(language="ja"))
+    report(run(findings=findings, findings_count={"warning": 20, "info": 3}), wanted(language="ja"))
     text = capsys.readouterr().out
     assert "park/data.xlsx" in text
     assert "公園" in text
     assert "12" in text
     assert text.count("ありえない値です[0]。") == SHOWN_FINDINGS
-    assert f"ほか {20 - SHOWN_FINDINGS} 件" in text
+    assert "[要確認] park/data.xlsx Sheet1 1行目D列: ありえない値です[0]。" in text
+    assert f"ほか 要確認 {20 - SHOWN_FINDINGS} 件、情報 3 件" in text
     report(run(dry_run=True), wanted(dry_run=True))
     text = capsys.readouterr().out
     assert "dry run: nothing was stored" in text
     assert "withdrawn" not in text
     report(run({**SHEET, "withdrawn": 3}), wanted())
     assert "withdrawn" in capsys.readouterr().out
+
+
+def test_report_shows_errors_and_rejections_first_and_only_counts_notes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    found = [finding(1, "info"), finding(2, "info", True), finding(3), finding(4, rejects=True), finding(5, "error", True)]
+    report(run(findings=found, findings_count={"info": 2, "warning": 2, "error": 1}), wanted())
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Impossible" in line or "more" in line]
+    assert [line.partition(" column")[0].rpartition(" ")[2] for line in lines[:-1]] == ["5", "4", "3", "2"]
+    assert lines[-1] == "more findings: info 1 (--findings FILE.csv writes them all)"
+    report(run(findings=found[:1], findings_count={"info": 1}), wanted(language="ja"))
+    assert "情報 1 件(--findings FILE.csv で保存)" in (text := capsys.readouterr().out)
+    assert "ほか" not in text
+    report(run(findings=found[4:], findings_count={"error": 1}), wanted(language="ja"))
+    assert "[エラー]" in (text := capsys.readouterr().out)
+    assert "--findings" not in text
 
 
 @pytest.mark.parametrize(("language", "said"), [("ja", "壊れています"), ("en", "it is broken")])

@@ -157,3 +157,11 @@ async def test_feeds_need_the_writers_role(feeds: Feeds, city: City) -> None:
         with pytest.raises(Refusal) as refused:
             await call
         assert refused.value.code == "security.access.forbidden"
+
+
+async def test_each_run_of_a_replay_is_an_event_of_its_own(feeds: Feeds, city: City, late: Late) -> None:
+    for run in ("2026-11-26T01:00:00Z", "2026-11-26T02:00:00Z"):
+        for xml in (ISSUED, LOWERED):
+            await feeds.telegram(FEED, xml, "replay", run)
+    assert len(city.of(ALERT)) == 2
+    assert late.heard == []

@@ -6,7 +6,16 @@ from pathlib import Path
 import machinami.linkage.importing as package
 from machinami.kernel.finding import Place, Severity
 from machinami.linkage.importing.errors import ROWS
-from machinami.linkage.importing.findings import RULES, collapse, describe, finding, row_ranges, to_csv
+from machinami.linkage.importing.findings import (
+    RULES,
+    collapse,
+    describe,
+    finding,
+    in_order,
+    row_ranges,
+    to_csv,
+    weightiest,
+)
 
 SOURCES = [path.read_text("utf-8") for path in Path(package.__file__).parent.glob("*.py")]
 SHEETS = [path.read_text("utf-8") for path in (Path(package.__file__).parents[2] / "adapters/sheets").glob("*.py")]
@@ -58,6 +67,36 @@ def test_collapse_tells_once_when_a_column_repeats_itself():
     assert told[0].parameters["rows"] == "2-13"
     assert "12行" in describe(told[0], "ja")
     assert len(collapse(many[:9])) == 9
+
+
+def test_every_rule_has_a_short_name_of_its_own_when_in_either_language():
+    for names in ([rule.name_ja for rule in RULES.values()], [rule.name_en for rule in RULES.values()]):
+        assert all(0 < len(name) <= 30 for name in names)
+        assert len(set(names)) == len(names)
+    assert all(rule.name_en.isascii() for rule in RULES.values())
+
+
+def test_describe_begins_a_long_list_of_items_when_it_is_not_wanted_whole():
+    told = finding("import.sheet.items_missing", Place("f", "s"), items="、".join("甲乙丙丁戊己庚"))
+    assert "甲、乙、丙、丁、戊 ほか2項目" in describe(told, "ja")
+    assert "戊 and 2 more" in describe(told, "en")
+    assert "甲、乙、丙、丁、戊、己、庚" in to_csv([told], "ja").decode()
+    assert "ほか" not in describe(finding("import.sheet.items_missing", Place("f"), items="甲、乙、丙、丁、戊"), "ja")
+
+
+def test_in_order_sorts_by_row_and_column_when_sheets_keep_their_order():
+    places = [("b", "", 9, "A"), ("b", "", 7, "AA"), ("b", "", 7, "H"), ("a", "", 1, "A"), ("b", "", 7, "D"), ("b", "", None, "")]
+    found = in_order(finding("import.value.not_a_number", Place(*place)) for place in places)
+    told = [(one.place.file, one.place.row, one.place.column) for one in found]
+    assert told == [("b", None, ""), ("b", 7, "D"), ("b", 7, "H"), ("b", 7, "AA"), ("b", 9, "A"), ("a", 1, "A")]
+
+
+def test_weightiest_leaves_out_the_lightest_when_there_are_too_many():
+    severities = ["import.value.formula", "import.row.no_name", "import.value.formula", "import.position.half"]
+    found = [finding(code, Place("f", "s", row)) for row, code in enumerate(severities, start=1)]
+    assert [one.place.row for one in weightiest(found, 3)] == [1, 2, 4]
+    assert [one.place.row for one in weightiest(found, 1)] == [2]
+    assert weightiest(found, 4) == found
 
 
 def test_row_ranges_joins_neighbours_when_rows_follow():

@@ -285,6 +285,16 @@ async def test_findings_csv_holds_all_findings_for_a_spreadsheet(language: str, 
     assert any("import.position.swapped" in row for row in rows)
 
 
+async def test_findings_come_by_row_and_column_with_the_names_of_their_rules(imports: Imports) -> None:
+    rows = (("甲", "高松市1", "200", "95"), ("乙", "高松市2", "134.0", "34.3"), ("乙", "高松市2", "134.0", "34.3"))
+    run = await imports.carry_out(CALLER, request(sheet(*rows, ("", "高松市3", "", ""))))
+    found = (await imports.get(READER, run["run"]))["findings"]
+    assert [one["row"] or 0 for one in found] == sorted(one["row"] or 0 for one in found)
+    told = {one["code"]: (one["name_ja"], one["name_en"], one["rejects"]) for one in found}
+    assert told["import.position.swapped"] == ("緯度と経度が逆", "Swapped coordinates", False)
+    assert told["import.row.no_name"] == ("名称なし", "No name", True)
+
+
 async def test_unknown_runs_are_refused(imports: Imports) -> None:
     for call in (imports.get(READER, "x"), imports.findings_csv(READER, "x", "ja")):
         with pytest.raises(Refusal) as refused:

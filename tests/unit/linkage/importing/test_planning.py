@@ -274,21 +274,66 @@ def test_plan_import_doubts_edition_when_most_rows_are_missing(table, plan):
     assert [one.code for one in change.findings] == ["import.withdrawal.many"]
 
 
-def test_plan_import_only_adds_when_another_list_knows_the_same_thing(table, plan):
+def test_plan_import_updates_values_when_a_later_list_knows_the_same_thing(table, plan):
     first = plan(table(HEADING, ROW, file="図書館.xlsx"))
     other = plan(
-        table([*HEADING, "備考"], [*ROW[:4], "087-999-9999", "駐輪場あり"], file="文化施設.xlsx"), existing=first.entities
+        table([*HEADING, "備考"], [*ROW[:2], "", "", "087-999-9999", "駐輪場あり"], file="文化施設.xlsx"),
+        existing=first.entities,
     )
     change = diff(other, first.entities)
     found = values(change.updated[0])
     assert (found["contactPointPhoneNumber"], found["remarks"], found["publication"]) == (
-        "087-861-4501",
+        "087-999-9999",
         "駐輪場あり",
         "図書館",
     )
-    (told,) = [one for one in other.findings if one.code == "import.row.differs"]
+    assert found["location"]["coordinates"] == [134.03447, 34.34397]
+    (told,) = [one for one in other.findings if one.code == "import.row.values_updated"]
     assert told.parameters["attributes"] == "contactPointPhoneNumber"
     assert not change.withdrawn
+
+
+def test_plan_import_keeps_the_first_values_when_two_lists_of_one_run_differ(table, plan):
+    planned = plan(table(HEADING, ROW, file="図書館.xlsx"), table(HEADING, [*ROW[:4], "087-1"], file="文化施設.xlsx"))
+    assert [values(one)["contactPointPhoneNumber"] for one in planned.entities] == ["087-861-4501"]
+    assert "import.row.differs" in codes(planned)
+
+
+@pytest.mark.parametrize("name", ["避難所_新版.xlsx", "避難所(改訂版).xlsx", "避難所_R8.xlsx"])
+def test_plan_import_takes_a_renamed_file_for_the_next_edition_when_its_name_says_so(table, plan, name):
+    heading = ["名称", "住所", "緯度", "経度", "収容人数"]
+    gone = ["西小学校", "高松市西町1", "34.34", "134.14", "100"]
+    first = plan(table(heading, [*ROW[:4], "300"], gone, file="避難所.xlsx"))
+    second = plan(table(heading, [*ROW[:4], "310"], file=name), existing=first.entities)
+    change = diff(second, first.entities)
+    assert [values(one)["capacity"] for one in change.updated] == [310]
+    assert [values(one)["name"] for one in change.withdrawn] == ["西小学校"]
+
+
+@pytest.mark.parametrize("twins_before", [1, 2])
+def test_plan_import_takes_both_rows_when_a_later_list_tells_them_apart(table, plan, twins_before):
+    heading = ["名称", "住所", "緯度", "経度", "収容人数"]
+    rows = [[*ROW[:4], "300"], [*ROW[:4], "310"]]
+    first = plan(table(heading, *rows[:twins_before], file="避難所.xlsx"))
+    other = plan(table(heading, *rows, file="緊急避難場所.xlsx"), existing=first.entities)
+    assert "import.row.same_key" in codes(other)
+    assert "import.row.possible_duplicate" not in codes(other)
+    assert sorted(values(one)["capacity"] for one in other.entities) == [300, 310]
+    assert (other.sheets[0].planned, other.sheets[0].rejected) == (2, 0)
+
+
+def test_plan_import_names_the_titles_row_when_blank_rows_follow_it(table, plan):
+    planned = plan(table(["公園一覧"], [], [None, "令和7年4月1日"], HEADING, ROW))
+    (told,) = [one for one in planned.findings if one.code == "import.sheet.title"]
+    assert (told.place.row, told.parameters["rows"]) == (1, "1, 3")
+
+
+@pytest.mark.parametrize(("cell", "doubted"), [("-50", True), (-20, True), ("−50人", True), ("0", False), ("450", False)])
+def test_plan_import_doubts_counts_when_they_are_negative(table, plan, cell, doubted):
+    planned = plan(table(["名称", "住所", "収容人数", "標高"], ["避難所", "乙町1", cell, "-3"], file="避難所.xlsx"))
+    told = [(one.place.row, one.place.column) for one in planned.findings if one.code == "import.value.negative"]
+    assert told == ([(2, "C")] if doubted else [])
+    assert isinstance(values(planned.entities[0])["capacity"], int)
 
 
 def test_plan_import_replaces_spreadsheet_rows_when_told_that_csv_supersedes(table, plan):

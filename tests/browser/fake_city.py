@@ -500,6 +500,14 @@ class FakeCity:
             }
         )
 
+    async def attributes(self, request: Request) -> Response:
+        names = {
+            "capacity": {"ja": "想定収容人数", "en": "Capacity"},
+            "chiikiNoMejirushi": {"ja": "地域の目印", "en": "Local landmark"},
+        }
+        types = {"AED": {"ja": "AED設置場所", "en": "AED locations"}}
+        return JSONResponse({"attributes": names, "types": types})
+
     async def accept(self, request: Request) -> Response:
         return JSONResponse({"ok": True})
 
@@ -551,7 +559,7 @@ class FakeCity:
             Route("/api/city", self.city), Route("/api/layers", self.layer_list), Route("/api/layers/{id}/features", self.features),
             Route("/api/areas/alarms", self.areas), Route("/api/search", self.search), Route("/api/stream", self.stream),
             Route("/api/types", self.types), Route("/api/entities", self.entities), Route("/api/imports", self.import_start, methods=["POST"]),
-            Route("/api/imports", self.import_list), Route("/api/imports/{run}", self.import_one), Route("/api/models", self.models),
+            Route("/api/imports", self.import_list), Route("/api/imports/{run}", self.import_one), Route("/api/models", self.models), Route("/api/attributes", self.attributes),
             Route("/api/imports/{run}/findings.csv", lambda request: PlainTextResponse("sheet,row\n", media_type="text/csv")),
             Route("/api/mappings/{fingerprint}", self.accept, methods=["PUT"]),
             Route("/alarms", self.alarm_list), Route("/alarms/{id}", self.alarm_one), Route("/alarms/{id}/{action}", self.alarm_act, methods=["POST"]),

@@ -99,7 +99,7 @@ def test_findings_are_filtered_and_a_mapping_is_saved(visit: Callable[..., Visit
     page = visitor.open(PAGES["findings"])
     assert page.locator(".findings tbody tr").count() == 3
     assert "17 行目" in page.locator(".findings").inner_text()
-    page.locator(".findings .chip", has_text="誤り").click()
+    page.locator(".findings .chip", has_text="エラー").click()
     assert page.locator(".findings tbody tr").count() == 1
     assert "lang=ja" in (page.locator(".findings a[download]").get_attribute("href") or "")
     page.locator(".mapping summary").click()

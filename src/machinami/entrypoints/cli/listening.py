@@ -16,8 +16,8 @@ import uvicorn
 
 from machinami.bootstrap.core import Core
 from machinami.entrypoints.http.app import Application
-from machinami.entrypoints.http.joined import JoinedProtocol
 from machinami.entrypoints.http.asgi import wanted_tenant
+from machinami.entrypoints.http.joined import JoinedProtocol
 from machinami.kernel.caller import ALL_ROLES, DEFAULT_TENANT, Caller
 from machinami.kernel.errors import Refusal
 

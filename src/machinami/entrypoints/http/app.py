@@ -123,9 +123,9 @@ class Application:
 
     async def _setup_guard(self, _: Request) -> Response | None:
         """The set-up is for the first administrator; afterwards its address leads to the login."""
-        if self._core.options.dev:
-            return RedirectResponse("/", status_code=303)
-        return None if await self._core.identity.setup_open() else RedirectResponse("/login", status_code=303)
+        if self._core.options.dev or await self._core.identity.setup_open():
+            return None
+        return RedirectResponse("/login", status_code=303)
 
     async def _health(self, _: Request) -> Response:
         document = self._core.health()

@@ -16,26 +16,51 @@ FEED_TYPES: Final[dict[str, tuple[str, str]]] = {
     "Vehicle": ("車両", "Vehicles"),
 }
 FEED_ATTRIBUTES: Final[dict[str, tuple[str, str]]] = {
-    "alertSource": ("発表元", "Source"), "areas": ("対象の地域", "Areas"), "arrivalAt": ("到達予想時刻", "Expected arrival"),
-    "arrivalCondition": ("到達の状況", "Arrival"), "amedas": ("アメダスの原データ", "AMeDAS as published"),
-    "code": ("コード", "Code"), "codeType": ("コードの種別", "Kind of code"), "dateIssued": ("発表日時", "Issued at"),
-    "depth": ("深さ", "Depth"), "epicentre": ("震央", "Epicentre"), "eventId": ("識別情報", "Event"), "grade": ("段階", "Grade"),
-    "heightText": ("予想される高さ", "Expected height"), "infoType": ("情報の形態", "Kind of report"), "issuer": ("発表官署", "Issuer"),
-    "kind": ("種別", "Kind"), "kindCode": ("種別コード", "Code of the kind"), "kindEn": ("種別(英語)", "Kind in English"),
-    "lastKind": ("前回の種別", "Kind before"), "magnitude": ("マグニチュード", "Magnitude"),
-    "messageOrder": ("電文の順序", "Order of the telegram"), "messageTitle": ("電文の種類", "Title of the telegram"),
-    "normalPressure": ("海面気圧の平年値", "Normal pressure"), "precipitation10m": ("10分間降水量", "Precipitation in 10 minutes"),
-    "precipitation1h": ("1時間降水量", "Precipitation in 1 hour"), "precipitation3h": ("3時間降水量", "Precipitation in 3 hours"),
-    "precipitation24h": ("24時間降水量", "Precipitation in 24 hours"), "phenomenon": ("現象", "Phenomenon"),
-    "published": ("公表値", "As published"), "qualityFlag": ("品質情報", "Quality flag"),
-    "seaLevelPressure": ("海面気圧", "Sea-level pressure"), "serialNumber": ("情報番号", "Serial number"),
-    "snowfall1h": ("1時間降雪量", "Snowfall in 1 hour"), "snowfall6h": ("6時間降雪量", "Snowfall in 6 hours"),
-    "snowfall12h": ("12時間降雪量", "Snowfall in 12 hours"), "snowfall24h": ("24時間降雪量", "Snowfall in 24 hours"),
-    "stationCode": ("観測所番号", "Station code"), "subCategory": ("小分類", "Subcategory"),
-    "sunshine1h": ("1時間日照時間", "Sunshine in 1 hour"), "validFrom": ("有効期間の開始", "Valid from"),
-    "validTo": ("有効期間の終了", "Valid to"), "value": ("値", "Value"), "vehicleType": ("車種", "Kind of vehicle"),
+    "alertSource": ("発表元", "Source"),
+    "areas": ("対象の地域", "Areas"),
+    "arrivalAt": ("到達予想時刻", "Expected arrival"),
+    "arrivalCondition": ("到達の状況", "Arrival"),
+    "amedas": ("アメダスの原データ", "AMeDAS as published"),
+    "code": ("コード", "Code"),
+    "codeType": ("コードの種別", "Kind of code"),
+    "dateIssued": ("発表日時", "Issued at"),
+    "depth": ("深さ", "Depth"),
+    "epicentre": ("震央", "Epicentre"),
+    "eventId": ("識別情報", "Event"),
+    "grade": ("段階", "Grade"),
+    "heightText": ("予想される高さ", "Expected height"),
+    "infoType": ("情報の形態", "Kind of report"),
+    "issuer": ("発表官署", "Issuer"),
+    "kind": ("種別", "Kind"),
+    "kindCode": ("種別コード", "Code of the kind"),
+    "kindEn": ("種別(英語)", "Kind in English"),
+    "lastKind": ("前回の種別", "Kind before"),
+    "magnitude": ("マグニチュード", "Magnitude"),
+    "messageOrder": ("電文の順序", "Order of the telegram"),
+    "messageTitle": ("電文の種類", "Title of the telegram"),
+    "normalPressure": ("海面気圧の平年値", "Normal pressure"),
+    "precipitation10m": ("10分間降水量", "Precipitation in 10 minutes"),
+    "precipitation1h": ("1時間降水量", "Precipitation in 1 hour"),
+    "precipitation3h": ("3時間降水量", "Precipitation in 3 hours"),
+    "precipitation24h": ("24時間降水量", "Precipitation in 24 hours"),
+    "phenomenon": ("現象", "Phenomenon"),
+    "published": ("公表値", "As published"),
+    "qualityFlag": ("品質情報", "Quality flag"),
+    "seaLevelPressure": ("海面気圧", "Sea-level pressure"),
+    "serialNumber": ("情報番号", "Serial number"),
+    "snowfall1h": ("1時間降雪量", "Snowfall in 1 hour"),
+    "snowfall6h": ("6時間降雪量", "Snowfall in 6 hours"),
+    "snowfall12h": ("12時間降雪量", "Snowfall in 12 hours"),
+    "snowfall24h": ("24時間降雪量", "Snowfall in 24 hours"),
+    "stationCode": ("観測所番号", "Station code"),
+    "subCategory": ("小分類", "Subcategory"),
+    "sunshine1h": ("1時間日照時間", "Sunshine in 1 hour"),
+    "validFrom": ("有効期間の開始", "Valid from"),
+    "validTo": ("有効期間の終了", "Valid to"),
+    "value": ("値", "Value"),
+    "vehicleType": ("車種", "Kind of vehicle"),
     "visibility": ("視程", "Visibility"),
-}  # fmt: skip
+}
 """Attributes that the feeds write and no data model of the imports names."""
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -60,7 +85,9 @@ def names_document() -> dict[str, Any]:
 def in_words(name: str) -> str:
     """`hazardFloodL1` as "Hazard flood L1"."""
     first, *rest = _WORD.split(name)
-    return " ".join((first[:1].upper() + first[1:], *(one if one[1:2].isdigit() or one.isupper() else one.lower() for one in rest)))
+    return " ".join(
+        (first[:1].upper() + first[1:], *(one if one[1:2].isdigit() or one.isupper() else one.lower() for one in rest))
+    )
 
 
 def _both(names: dict[str, tuple[str, str]]) -> dict[str, dict[str, str]]:

@@ -227,7 +227,8 @@ def routes(
     """Routes of all pages and static files.
 
     `page_guard(request)` may return a response that is sent instead of a page (the login and set-up pages are never
-    guarded by it); `setup_guard` does so for the set-up page. `online_hosts` are origins (`https://…`) of online base maps that an administrator switched on.
+    guarded by it); `setup_guard` does so for the set-up page. `online_hosts` are origins (`https://…`) of online base
+    maps that an administrator switched on.
     """
     guards = {page.name: setup_guard if page.name == "setup" else None if page.open_to_all else page_guard for page in PAGES}
     shown: list[BaseRoute] = [

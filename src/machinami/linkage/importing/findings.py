@@ -19,7 +19,7 @@ from machinami.kernel.finding import Finding, Place, Severity
 
 COLLAPSE_FROM: Final = 10
 SHOWN_ITEMS: Final = 5
-ITEM_JOINT: Final = "、"
+ITEM_JOINT: Final = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,10 @@ def finding(code: str, place: Place, value: str = "", proposal: str = "", **para
 def describe(one: Finding, language: str = "ja", whole: bool = False) -> str:
     """What a finding says, in `ja` or `en`; a long list of `items` is only begun and counted unless it is wanted whole."""
     rule = RULES[one.code]
-    parameters = {"heading": "", **one.parameters, "value": _shortened(one.value), "proposal": one.proposal}
-    if "items" in parameters and not whole:
-        parameters["items"] = _begun(parameters["items"], language)
+    blank = {"heading": "", "rows": str(one.place.row or "")}
+    parameters = {**blank, **one.parameters, "value": _shortened(one.value), "proposal": one.proposal}
+    if "items" in parameters:
+        parameters["items"] = _listed(parameters["items"].split(ITEM_JOINT), language, whole)
     text = (rule.ja if language == "ja" else rule.en).format(**parameters)
     if "count" in one.parameters and rule.repeats:
         count, rows = one.parameters["count"], one.parameters["rows"]
@@ -70,12 +71,11 @@ def _shortened(text: str, limit: int = 60) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def _begun(items: str, language: str) -> str:
-    names = items.split(ITEM_JOINT)
+def _listed(names: Sequence[str], language: str, whole: bool) -> str:
     rest = len(names) - SHOWN_ITEMS
-    if rest <= 0:
-        return items
-    return ITEM_JOINT.join(names[:SHOWN_ITEMS]) + (f" ほか{rest}項目" if language == "ja" else f" and {rest} more")
+    if whole or rest <= 0:
+        return "、".join(names)
+    return "、".join(names[:SHOWN_ITEMS]) + (f" ほか{rest}項目" if language == "ja" else f" and {rest} more")
 
 
 def in_order(found: Iterable[Finding]) -> list[Finding]:

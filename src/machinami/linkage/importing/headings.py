@@ -169,12 +169,19 @@ def _combined(table: Table, index: int, depth: int) -> tuple[str, ...] | None:
     rows = table.rows[index : index + depth]
     if len(rows) < depth or any(not any(text_of(cell) for cell in row) for row in rows):
         return None
+    if any(_is_title(row) for row in rows[:-1]):
+        return None
     if any(not isinstance(cell, str) for row in rows for cell in row if text_of(cell)):
         return None
     width = max(len(row) for row in rows)
     filled = [_filled(table, index + offset, width, rows[offset], rows[offset + 1 :]) for offset in range(depth)]
     columns = zip(*filled, strict=True)
     return tuple(ROW_JOINT.join(dict.fromkeys(part for part in parts if part)) for parts in columns)
+
+
+def _is_title(row: Row) -> bool:
+    """Whether a row above a heading is no part of it: its only text stands in the first column."""
+    return bool(row and text_of(row[0])) and not any(text_of(cell) for cell in row[1:])
 
 
 def _filled(table: Table, index: int, width: int, row: Row, below: Sequence[Row]) -> list[str]:

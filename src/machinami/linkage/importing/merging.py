@@ -117,9 +117,7 @@ def updated(known: Entity, new: Entity) -> tuple[Entity, list[str]]:
     }
     differing = [name for name in said if name in known.attributes and not _agree(name, known.attributes[name], said[name])]
     taken = {name: instances for name, instances in said.items() if name not in known.attributes or name in differing}
-    kept = {
-        name: instances for name, instances in known.attributes.items() if not (name == NOT_PLACED and LOCATION in taken)
-    }
+    kept = {name: instances for name, instances in known.attributes.items() if not (name == NOT_PLACED and LOCATION in taken)}
     return known.with_attributes({**kept, **taken}), differing
 
 

@@ -284,9 +284,7 @@ class _Planner:
         same_list = publication_name(known) == publication_name(new)
         return authority(new) >= authority(known) if same_list else authority(known) == 0 < authority(new)
 
-    def _note_differing(
-        self, reader: SheetReader, row: ReadRow, known: Entity, differing: Sequence[str], taken: bool
-    ) -> None:
+    def _note_differing(self, reader: SheetReader, row: ReadRow, known: Entity, differing: Sequence[str], taken: bool) -> None:
         if differing:
             names = ", ".join(re.split(r"[/#]", name)[-1] for name in differing)
             reader.note(

@@ -55,7 +55,7 @@ def publication_of(table: Table, heading: Heading | None) -> str:
     stem = name.rsplit(".", 1)[0]
     if heading is not None and heading.directives:
         return f"{ARCHIVE_PREFIX}{heading.directive('file_name') or stem}"
-    bare = _EDITION.sub("", stem).strip(" _-.・")
+    bare = re.sub(r"\(\s*\)", "", _EDITION.sub("", stem)).strip(" _-.・")
     if bare.casefold() in _GENERIC_STEMS or not bare:
         parent = folders.rpartition("/")[2]
         bare = parent or (heading.fingerprint if heading is not None else stem)

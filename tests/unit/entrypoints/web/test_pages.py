@@ -103,7 +103,7 @@ def start_data(html: str) -> dict[str, Any]:
 
 
 def test_addresses_cover_all_pages() -> None:
-    assert set(ADDRESSES) == set(pages.BY_NAME)
+    assert set(ADDRESSES) == {page.name for page in pages.PAGES}
 
 
 @pytest.mark.parametrize(("name", "path"), ADDRESSES.items())
@@ -164,6 +164,14 @@ def test_page_guard_refuses_all_but_the_open_pages() -> None:
     client = Client(Starlette(routes=pages.routes(page_guard=guard)))
     refused = {name for name, path in ADDRESSES.items() if client.get(path).status_code == 307}
     assert refused == set(ADDRESSES) - {"login", "setup"}
+
+
+def test_setup_guard_closes_the_setup_alone() -> None:
+    async def guard(request: Request) -> Response | None:
+        return RedirectResponse("/login")
+
+    client = Client(Starlette(routes=pages.routes(setup_guard=guard)))
+    assert {name for name, path in ADDRESSES.items() if client.get(path).status_code == 307} == {"setup"}
 
 
 def test_static_file_is_kept_for_a_year_when_its_address_is_current(client: Client) -> None:
@@ -269,7 +277,7 @@ def test_scripts_are_small_and_hold_no_text_of_their_own() -> None:
     for name, text in scripts().items():
         assert text.count("\n") < OWN_LINES_MAX, name
         code = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
-        allowed = code.replace("日本", "").replace("[,、\\s]", "").replace('"、"', "")
+        allowed = code.replace("日本語", "").replace("[,、\\s]", "").replace('"、"', "")
         assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", allowed), name
         assert "eval(" not in code, name
         assert "innerHTML" not in code, name

@@ -77,15 +77,23 @@ def test_every_rule_has_a_short_name_of_its_own_when_in_either_language():
 
 
 def test_describe_begins_a_long_list_of_items_when_it_is_not_wanted_whole():
-    told = finding("import.sheet.items_missing", Place("f", "s"), items="、".join("甲乙丙丁戊己庚"))
-    assert "甲、乙、丙、丁、戊 ほか2項目" in describe(told, "ja")
-    assert "戊 and 2 more" in describe(told, "en")
-    assert "甲、乙、丙、丁、戊、己、庚" in to_csv([told], "ja").decode()
-    assert "ほか" not in describe(finding("import.sheet.items_missing", Place("f"), items="甲、乙、丙、丁、戊"), "ja")
+    told = finding("import.sheet.items_missing", Place("f", "s"), items="\n".join(["甲、乙、丙", *"丁戊己庚辛壬"]))
+    assert "甲、乙、丙、丁、戊、己、庚 ほか2項目" in describe(told, "ja")
+    assert "庚 and 2 more" in describe(told, "en")
+    assert "庚、辛、壬" in to_csv([told], "ja").decode()
+    assert "ほか" not in describe(finding("import.sheet.items_missing", Place("f"), items="\n".join("甲乙丙丁戊")), "ja")
+    assert "(1行目)" in describe(finding("import.sheet.title", Place("f", "s", 1)), "ja")
 
 
 def test_in_order_sorts_by_row_and_column_when_sheets_keep_their_order():
-    places = [("b", "", 9, "A"), ("b", "", 7, "AA"), ("b", "", 7, "H"), ("a", "", 1, "A"), ("b", "", 7, "D"), ("b", "", None, "")]
+    places = [
+        ("b", "", 9, "A"),
+        ("b", "", 7, "AA"),
+        ("b", "", 7, "H"),
+        ("a", "", 1, "A"),
+        ("b", "", 7, "D"),
+        ("b", "", None, ""),
+    ]
     found = in_order(finding("import.value.not_a_number", Place(*place)) for place in places)
     told = [(one.place.file, one.place.row, one.place.column) for one in found]
     assert told == [("b", None, ""), ("b", 7, "D"), ("b", 7, "H"), ("b", 7, "AA"), ("b", 9, "A"), ("a", 1, "A")]

@@ -323,9 +323,10 @@ def test_plan_import_takes_both_rows_when_a_later_list_tells_them_apart(table, p
 
 
 def test_plan_import_names_the_titles_row_when_blank_rows_follow_it(table, plan):
-    planned = plan(table(["公園一覧"], [], [None, "令和7年4月1日"], HEADING, ROW))
+    planned = plan(table(["公園一覧"], [], [None, "令和7年4月1日"], [], ["(単位:箇所)"], [*HEADING, "しらべ"], [*ROW, "甲"]))
     (told,) = [one for one in planned.findings if one.code == "import.sheet.title"]
-    assert (told.place.row, told.parameters["rows"]) == (1, "1, 3")
+    assert (told.place.row, told.parameters["rows"]) == (1, "1, 3, 5")
+    assert values(planned.entities[0])["しらべ"] == "甲"
 
 
 @pytest.mark.parametrize(("cell", "doubted"), [("-50", True), (-20, True), ("−50人", True), ("0", False), ("450", False)])

@@ -93,11 +93,15 @@ async def test_listing_says_running_when_a_run_has_only_just_been_stored(imports
     await end(await starting)
 
 
-async def test_start_leaves_nothing_behind_when_the_record_cannot_be_stored(imports: Imports, records: SlowRecords) -> None:
+async def test_a_run_is_interrupted_when_its_first_record_is_stored_but_the_store_says_no(
+    imports: Imports, records: SlowRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put(tenant: str, kind: str, key: str, document: dict[str, Any]) -> None:
+        await MemoryDocumentStore.put(records, tenant, kind, key, dict(document))
+        raise Unavailable("data.store.unavailable", reason="the answer was lost")
+
+    monkeypatch.setattr(records, "put", put)
     records.ended.set()
-    records.put = AsyncMock(side_effect=Unavailable("data.store.unavailable", reason="test"))  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         await imports.start(CALLER, REQUEST)
-    left = {"run": "1", "state": "running", "problem": None}
-    await MemoryDocumentStore.put(records, CALLER.tenant, RUN, "1", left)
     assert [one["problem"]["code"] for one in await imports.listing(CALLER)] == ["import.run.interrupted"]

@@ -1,6 +1,6 @@
 /** The selected alarm: both axes, times, ledger of the hops, history, deliveries, comments and what may be done now. */
 import { html } from "lit";
-import { alarm, alarmChanges } from "../core/alarms.js";
+import { alarm, alarmChanges, isFinished } from "../core/alarms.js";
 import { get } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { age, fullMoment, moment, number } from "../core/format.js";
@@ -8,7 +8,7 @@ import { known, language, t } from "../core/i18n.js";
 import { icon } from "../core/icons.js";
 import { severity } from "../core/severity.js";
 import { broken, empty } from "../shell/empty.js";
-import { axes, headline, honestMarks } from "./row.js";
+import { axes, headline, honestMarks, issued } from "./row.js";
 
 /** @typedef {import("../core/alarms.js").Alarm} Alarm
  *  @typedef {{history: {at: string, by: string, what: string, text: string}[], deliveries: {subscriber: string, state: string, attempts: number, at: string | null, error: string | null}[]}} More */
@@ -74,14 +74,14 @@ export class MnAlarmDetail extends MnElement {
       ["alarm.area", html`<span lang="ja">${row.area_name}</span> <span class="muted">${row.area_code}</span>`],
       ["alarm.level", row.level && html`<span lang="ja">${row.level}</span>`],
       ["alarm.raised", html`${fullMoment(row.raised_at)} <span class="muted">${age(row.raised_at)}</span>`],
-      ["alarm.event_at", row.late && fullMoment(row.event_at)],
+      ["alarm.issued", issued(row) && html`${fullMoment(row.event_at)}${row.label ? html` <span class="tag">${t(`mark.${row.label}`)}</span>` : ""}`],
       ["alarm.arrived", row.late && fullMoment(row.arrived_at)],
       ["alarm.last", row.count > 1 && html`${fullMoment(row.last_at)} · ${t("alarms.reports", { n: row.count })}`],
       ["alarm.cleared_at", row.cleared_at && fullMoment(row.cleared_at)],
       ["alarm.acknowledged", row.acknowledged_by && html`<span lang="ja">${row.acknowledged_by}</span> ${fullMoment(row.acknowledged_at ?? "")}`],
       ["alarm.assigned", html`<span lang="ja">${row.assigned_to ?? ""}</span>${row.assigned_to ? "" : html`<span class="muted">${t("alarm.nobody")}</span>`}`],
       ["alarm.shelved", row.shelved_until && fullMoment(row.shelved_until)],
-      ["alarm.source", row.source],
+      ["alarm.source", known(`source.${row.source}`, row.source)],
     ]);
     return html`<dl class="facts">${lines.filter(([, value]) => value).map(([key, value]) => html`<dt>${t(key)}</dt><dd>${value}</dd>`)}</dl>`;
   }
@@ -89,7 +89,7 @@ export class MnAlarmDetail extends MnElement {
   /** @param {Alarm} row */
   actions(row) {
     const shown = ACTIONS.filter(([action]) => action !== "unshelve" || row.actions.includes(action));
-    return html`<p class="actions">${shown.map(([action, picture, key]) => html`<button class="button ${action === "acknowledge" ? "primary" : ""}" data-action=${action} ?disabled=${!row.actions.includes(action)} @click=${() => this.perform(row, action)}>${icon(picture)}${t(`action.${action === "close" ? "close_alarm" : action}`)}${key ? html` <kbd aria-hidden="true">${key}</kbd>` : ""}</button>`)}
+    return html`<p class="actions">${shown.map(([action, picture, key]) => html`<button class="button ${action === (isFinished(row) ? "close" : "acknowledge") ? "primary" : ""}" data-action=${action} ?disabled=${!row.actions.includes(action)} @click=${() => this.perform(row, action)}>${icon(picture)}${t(`action.${action === "close" ? "close_alarm" : action}`)}${key ? html` <kbd aria-hidden="true">${key}</kbd>` : ""}</button>`)}
       <a class="button" href="/?alarm=${encodeURIComponent(row.id)}${row.location ? `&at=${row.location[1]},${row.location[0]},11` : ""}">${icon("map")}${t("alarm.map")}</a>
       ${row.entity_id ? html`<a class="button" href="/entities/${row.entity_id}">${icon("chart")}${t("alarm.entity")}</a>` : ""}</p>`;
   }
@@ -112,6 +112,7 @@ export class MnAlarmDetail extends MnElement {
       <header><button class="icon-button alarm-back" aria-label=${t("action.back")} @click=${() => this.leave()}>${icon("back")}</button>${severity(row.severity)} ${honestMarks(row)}<span class="spring"></span>${axes(row)}</header>
       <div class="alarm-detail-body" tabindex="0" role="region" aria-label=${t("alarm.open")}>
         <h2>${headline(row)}</h2>
+        ${isFinished(row) ? html`<p class="notice">${t("alarms.finished")}</p>` : ""}
         ${this.actions(row)}
         ${this.ledger(row)}
         ${this.facts(row)}

@@ -1,7 +1,7 @@
 /** `<mn-alarms>`: the alarm list and the selected alarm, keyboard first (A1, A2, A5). */
 import { html } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { act, alarmChanges, alarmsLoaded, allAlarms, isShelved, place } from "../core/alarms.js";
+import { act, alarmChanges, alarmsLoaded, allAlarms, isActive, isFinished, isOpen, isShelved, place } from "../core/alarms.js";
 import { get } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { age, moment } from "../core/format.js";
@@ -12,7 +12,7 @@ import { markReady, probe } from "../core/start.js";
 import { empty, waiting } from "../shell/empty.js";
 import { toast, toastProblem } from "../shell/toasts.js";
 import { ask } from "./dialogs.js";
-import { axes, headline, honestMarks } from "./row.js";
+import { axes, headline, honestMarks, issued } from "./row.js";
 import "./mn-alarm-detail.js";
 
 /** @typedef {import("../core/alarms.js").Alarm} Alarm */
@@ -20,12 +20,13 @@ import "./mn-alarm-detail.js";
 const UNDO_S = 10;
 const AGE_S = 10;
 const HISTORY_LIMIT = 500;
+const SIDE_BY_SIDE = "(min-width: 901px)";
 
 const TABS = /** @type {Record<string, (row: Alarm) => boolean>} */ ({
-  open: (row) => !row.closed && !isShelved(row),
-  unacknowledged: (row) => !row.closed && !row.acknowledged && !isShelved(row),
-  acknowledged: (row) => !row.closed && row.acknowledged && !isShelved(row),
-  shelved: (row) => !row.closed && isShelved(row),
+  open: (row) => isOpen(row) && !isShelved(row),
+  unacknowledged: (row) => isOpen(row) && !row.acknowledged && !isShelved(row),
+  acknowledged: (row) => isOpen(row) && row.acknowledged && !isShelved(row),
+  shelved: (row) => isOpen(row) && isShelved(row),
   history: (row) => row.closed,
 });
 
@@ -41,17 +42,34 @@ export class MnAlarms extends MnElement {
     this.words = "";
     /** @type {string | null} */
     this.selected = query.get("id");
+    /** Whether the page chose the alarm itself, so that the keys work at once. */
+    this.proposed = false;
+    /** Whether the person wants none chosen. */
+    this.left = false;
     Object.defineProperty(probe, "selected", { get: () => this.selected, enumerable: true, configurable: true });
     Object.defineProperty(probe, "listed", { get: () => this.rows().length, enumerable: true, configurable: true });
   }
 
   connectedCallback() {
     super.connectedCallback();
-    this.watch(alarmChanges, "change");
+    this.watch(alarmChanges, "change", () => this.changed());
     this.watch(window, "keydown", (event) => this.key(event));
     this.refreshEvery(AGE_S);
     if (this.selected) get(`/alarms/${encodeURIComponent(this.selected)}`).then(place, () => undefined);
     if (this.tab === "history") void this.loadHistory();
+  }
+
+  changed() {
+    this.propose();
+    this.requestUpdate();
+  }
+
+  /** Choose the most urgent alarm where list and detail stand side by side: A, C, N and S mean it without a J before. */
+  propose() {
+    if (this.selected || this.left || !alarmsLoaded() || !matchMedia(SIDE_BY_SIDE).matches) return;
+    const [first] = this.rows();
+    this.proposed = Boolean(first);
+    this.selected = first?.id ?? null;
   }
 
   async loadHistory() {
@@ -74,6 +92,8 @@ export class MnAlarms extends MnElement {
   /** @param {string | null} id */
   select(id) {
     this.selected = id;
+    this.proposed = false;
+    this.left = id === null;
     const query = new URLSearchParams(location.search);
     if (id) query.set("id", id);
     else query.delete("id");
@@ -94,7 +114,7 @@ export class MnAlarms extends MnElement {
     const rows = this.rows();
     if (!rows.length) return;
     const index = rows.findIndex((row) => row.id === this.selected);
-    const next = rows[index < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, index + step))];
+    const next = rows[index < 0 || this.proposed ? Math.max(0, index) : Math.max(0, Math.min(rows.length - 1, index + step))];
     this.select(next.id);
     this.focusSelected();
   }
@@ -117,6 +137,8 @@ export class MnAlarms extends MnElement {
   keyed(action) {
     const row = allAlarms().find((known) => known.id === this.selected);
     if (row?.actions.includes(action)) void this.perform(row, action);
+    else if (row) toast(t("keys.not_now", { action: t(`action.${action}`) }));
+    else if (this.rows().length) toast(t("keys.choose"));
   }
 
   /**
@@ -181,16 +203,27 @@ export class MnAlarms extends MnElement {
       <button class="alarm-select" aria-current=${chosen} @click=${() => this.select(row.id)}>
         ${severity(row.severity)}
         <span class="alarm-what"><strong>${headline(row)}</strong>${honestMarks(row)}<small><span lang="ja">${row.area_name}</span>${row.count > 1 ? html` · ${t("alarms.reports", { n: row.count })}` : ""}</small></span>
-        <span class="alarm-when"><time datetime=${row.raised_at}>${moment(row.raised_at)}</time><small>${age(row.raised_at)}</small></span>
-        <span class="alarm-state"><span>${axes(row)}</span><small>${row.acknowledged_by ? html`<span lang="ja">${row.acknowledged_by}</span> ${moment(row.acknowledged_at)}` : ""}${row.assigned_to ? html` → <span lang="ja">${row.assigned_to}</span>` : ""}${isShelved(row) ? html` ${t("alarm.shelved")} ${moment(row.shelved_until)}` : ""}</small></span>
+        <span class="alarm-when"><time datetime=${row.raised_at}>${moment(row.raised_at)}</time><small>${age(row.raised_at)}</small>${issued(row) ? html`<small class="issued">${issued(row)}</small>` : ""}</span>
+        <span class="alarm-state"><span>${axes(row)}</span><small>${row.acknowledged_by ? html`<span lang="ja">${row.acknowledged_by}</span> ${moment(row.acknowledged_at)}` : ""}${row.assigned_to ? html` → <span lang="ja">${row.assigned_to}</span>` : ""}${isShelved(row) ? html` ${t("alarm.shelved")} ${moment(row.shelved_until)}` : ""}</small>${isFinished(row) ? html`<small class="finished">${t("alarms.finished")}</small>` : ""}</span>
       </button>
-      <button class="button alarm-quick" ?disabled=${!row.actions.includes("acknowledge")} @click=${() => this.perform(row, "acknowledge")} aria-label=${t("alarms.acknowledge.one", { headline: both(row, "headline") })}>${icon("check")}${t("action.acknowledge")}</button>
+      ${isFinished(row) ? this.closing(row) : this.acknowledging(row)}
     </li>`;
   }
 
+  /** @param {Alarm} row */
+  closing(row) {
+    return html`<button class="button alarm-quick alarm-end" ?disabled=${!row.actions.includes("close")} @click=${() => this.perform(row, "close")} aria-label=${t("alarms.close.one", { headline: both(row, "headline") })}>${icon("close")}${t("action.close_alarm")}</button>`;
+  }
+
+  /** @param {Alarm} row */
+  acknowledging(row) {
+    return html`<button class="button alarm-quick" ?disabled=${!row.actions.includes("acknowledge")} @click=${() => this.perform(row, "acknowledge")} aria-label=${t("alarms.acknowledge.one", { headline: both(row, "headline") })}>${icon("check")}${t("action.acknowledge")}</button>`;
+  }
+
   filters() {
-    const all = allAlarms().filter(TABS[this.tab]);
+    const all = allAlarms().filter((row) => TABS[this.tab](row) && (this.tab === "history" || isActive(row)));
     return html`<div class="chips alarm-filters" role="group" aria-label=${t("alarms.filter")}>
+      ${this.tab === "history" ? "" : html`<span class="muted chips-of">${t("alarm.active")}</span>`}
       ${SEVERITIES.map((name) => html`<button class="chip" aria-pressed=${!this.hidden_.has(name)} @click=${() => this.toggle(name)}>${mark(name)}${severityWord(name)} <b class="num">${all.filter((row) => row.severity === name).length}</b></button>`)}
       <input type="search" placeholder=${t("alarms.words")} aria-label=${t("alarms.words")} .value=${this.words} @input=${(/** @type {any} */ event) => (this.words = event.target.value)} />
     </div>`;
@@ -208,6 +241,7 @@ export class MnAlarms extends MnElement {
 
   updated() {
     if (alarmsLoaded()) markReady();
+    this.propose();
   }
 
   render() {

@@ -42,8 +42,14 @@ export const alarmsLoaded = () => loaded;
 /** @param {string} id */
 export const alarm = (id) => rows.get(id);
 
-/** Whether somebody still has to look at it. @param {Alarm} row */
-export const isOpen = (row) => !row.closed && (row.active || !row.acknowledged);
+/** Whether it is still being dealt with: until somebody (or a rule) closes it. @param {Alarm} row */
+export const isOpen = (row) => !row.closed;
+
+/** Whether what it warns of goes on. @param {Alarm} row */
+export const isActive = (row) => !row.closed && row.active;
+
+/** Whether nothing but closing it is left to do. @param {Alarm} row */
+export const isFinished = (row) => !row.closed && !row.active && row.acknowledged;
 
 /** @param {Alarm} row */
 export const isShelved = (row) => Boolean(row.shelved_until && Date.parse(row.shelved_until) > Date.now());
@@ -61,13 +67,16 @@ export function byUrgency(a, b) {
 /** Known rows, most urgent first. */
 export const allAlarms = () => [...rows.values()].sort(byUrgency);
 
-/** Open alarms, most urgent first. */
+/** Alarms that are being dealt with (not closed, not shelved), most urgent first. */
 export const openAlarms = () => allAlarms().filter((row) => isOpen(row) && !isShelved(row));
 
-/** How many open alarms of each severity. @returns {Record<string, number>} */
+/** Those of them that are active: what the bell and the map show. */
+export const activeAlarms = () => openAlarms().filter(isActive);
+
+/** How many active alarms of each severity. @returns {Record<string, number>} */
 export function counts() {
   const result = /** @type {Record<string, number>} */ (Object.fromEntries(SEVERITIES.map((name) => [name, 0])));
-  for (const row of openAlarms()) result[row.severity] = (result[row.severity] ?? 0) + 1;
+  for (const row of activeAlarms()) result[row.severity] = (result[row.severity] ?? 0) + 1;
   return result;
 }
 

@@ -12,10 +12,12 @@ export class Problem extends Error {
   /** @param {number} status @param {Record<string, any>} body */
   constructor(status, body) {
     const ja = language() === "ja";
-    super((ja ? body.detail_ja : body.detail) || body.detail || body.title || t("error.status", { status }));
+    const remedy = (ja ? body.remedy_ja : body.remedy) || body.remedy || (status === 0 ? t("error.offline.remedy") : "");
+    const detail = (ja ? body.detail_ja : body.detail) || body.detail || body.title || t("error.status", { status });
+    super(remedy && detail.endsWith(remedy) ? detail.slice(0, -remedy.length).trim() : detail);
     this.status = status;
     this.code = body.code ?? "";
-    this.remedy = (ja ? body.remedy_ja : body.remedy) || body.remedy || (status === 0 ? t("error.offline.remedy") : "");
+    this.remedy = remedy;
   }
 }
 

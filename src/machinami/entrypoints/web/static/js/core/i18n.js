@@ -34,12 +34,13 @@ export function t(key, values = {}) {
 export const known = (key, otherwise) => catalogues.get(current)?.[key] ?? otherwise;
 
 /**
- * The text of a record that carries both languages as `<field>_ja` and `<field>_en`.
+ * The text of a record that carries both languages as `<field>_ja` and `<field>_en` (or plain `<field>` for English).
  * @param {Record<string, any> | null | undefined} record @param {string} field @returns {string}
  */
 export function both(record, field) {
   if (!record) return "";
-  return record[`${field}_${current}`] ?? record[`${field}_${current === "ja" ? "en" : "ja"}`] ?? record[field] ?? "";
+  const own = record[`${field}_${current}`] ?? (current === "en" ? record[field] : null);
+  return own ?? record[`${field}_${current === "ja" ? "en" : "ja"}`] ?? record[field] ?? "";
 }
 
 /** @param {Language} language */

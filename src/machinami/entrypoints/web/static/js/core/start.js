@@ -1,7 +1,7 @@
 /**
  * Start data of the page: what the server put into the page's JSON block.
  * @typedef {{page: string, static: {own: string, vendor: string}, locale: Record<string, string>, worker: string,
- *   base: {land: string, lines: string, labels: string}, id?: string, run?: string}} Start
+ *   base: {land: string, lines: string, labels: string}, id?: string, run?: string, path?: string}} Start
  */
 const block = /** @type {HTMLElement} */ (document.getElementById("mn-start"));
 

@@ -6,6 +6,7 @@ import { MnElement } from "../core/element.js";
 import { age, whole } from "../core/format.js";
 import { both, t } from "../core/i18n.js";
 import { icon } from "../core/icons.js";
+import { loadNames, nameChanges, typeLabel } from "../core/names.js";
 import { markReady, probe } from "../core/start.js";
 import { broken, empty, waiting } from "../shell/empty.js";
 
@@ -36,6 +37,7 @@ export class MnData extends MnElement {
 
   connectedCallback() {
     super.connectedCallback();
+    this.watch(nameChanges, "change");
     this.watch(window, "popstate", () => this.open(new URLSearchParams(location.search).get("type") ?? "", false));
     void this.load();
   }
@@ -44,7 +46,7 @@ export class MnData extends MnElement {
     this.problem = null;
     try {
       this.types = (await get("/api/types")).types.sort((/** @type {Type} */ a, /** @type {Type} */ b) => b.count - a.count);
-      await this.ask();
+      await Promise.all([this.ask(), loadNames()]);
       await this.updateComplete;
       markReady();
     } catch (problem) {
@@ -98,19 +100,19 @@ export class MnData extends MnElement {
     const types = /** @type {Type[]} */ (this.types ?? []);
     if (!types.length) return empty("data", t("data.empty"), t("data.empty.text"), { label: t("layers.none.action"), href: "/import" });
     return html`<header class="page-head"><h1>${t("page.data")}</h1><p class="muted">${t("data.intro", { types: whole(types.length), all: whole(types.reduce((sum, row) => sum + row.count, 0)) })}</p></header>
-      <ul class="tiles">${types.map((row) => html`<li><a class="tile" href="/data?type=${encodeURIComponent(row.type)}" @click=${(/** @type {MouseEvent} */ event) => this.follow(event, row.type)}><b>${both(row, "name") || row.type}</b><span class="id muted">${row.type}</span><strong class="num">${whole(row.count)}</strong></a></li>`)}</ul>`;
+      <ul class="tiles">${types.map((row) => html`<li><a class="tile" href="/data?type=${encodeURIComponent(row.type)}" @click=${(/** @type {MouseEvent} */ event) => this.follow(event, row.type)}><b>${typeLabel(row.type, both(row, "name"))}</b><span class="id muted">${row.type.split(/(?<=[a-z])(?=[A-Z])/).map((word) => html`${word}<wbr />`)}</span><strong class="num">${whole(row.count)}</strong></a></li>`)}</ul>`;
   }
 
   table() {
     const type = this.types?.find((row) => row.type === this.type || row.iri === this.type);
     return html`<header class="page-head"><p class="crumbs"><a href="/data" @click=${(/** @type {MouseEvent} */ event) => this.follow(event, "")}>${t("page.data")}</a></p>
-        <h1>${type ? both(type, "name") || type.type : this.type}</h1>
+        <h1>${type ? typeLabel(type.type, both(type, "name")) : typeLabel(this.type)}</h1>
         <p class="page-tools"><label class="field-inline"><span>${t("data.name")}</span><input type="search" .value=${this.words} @input=${(/** @type {any} */ event) => this.search(event.target.value)} /></label>
           <span class="muted num">${type ? t("list.count", { n: whole(type.count) }) : ""}</span><a class="button" href="/ngsi-ld/v1/entities?type=${encodeURIComponent(this.type)}&limit=100">NGSI-LD</a></p></header>
       ${this.rows === null ? waiting() : !this.rows.length ? empty("search", t("list.nothing"), t("list.nothing.text"), { label: t("list.nothing.action"), act: () => this.search("") }) : html`<div class="card table-scroll" tabindex="0" role="region" aria-label=${t("page.data")}><table class="table">
         <thead><tr><th scope="col">${t("list.head.name")}</th><th scope="col">ID</th><th scope="col" class="num">${t("entity.place")}</th><th scope="col">${t("entity.modified")}</th></tr></thead>
         <tbody>${repeat(this.rows, (row) => row.id, (row) => html`<tr><td><a href="/entities/${row.id}" lang="ja">${row.name || row.id}</a> ${row.label ? html`<span class="tag">${t(`mark.${row.label}`)}</span>` : ""}</td><td class="id">${row.id}</td>
-          <td class="num">${row.lat === null ? html`<span class="muted">${t("data.noplace")}</span>` : html`<a href="/?at=${row.lat},${row.lon},16&select=${encodeURIComponent(row.id)}">${row.lat.toFixed(4)}, ${row.lon?.toFixed(4)}</a>`}</td><td class="num">${age(row.modified_at)}</td></tr>`)}</tbody></table></div>
+          <td class="num">${row.lat === null ? html`<span class="muted">${t("data.noplace")}</span>` : html`<a href="/?at=${row.lat},${row.lon},16&select=${encodeURIComponent(row.id)}">${row.lat.toFixed(4)}, ${row.lon?.toFixed(4)}</a>`}</td><td class="num nowrap">${age(row.modified_at)}</td></tr>`)}</tbody></table></div>
         ${this.next ? html`<p><button class="button" @click=${() => this.ask(this.next ?? "")}>${icon("down")}${t("data.more")}</button></p>` : ""}`}`;
   }
 

@@ -1,7 +1,8 @@
 /** Attributes of an NGSI-LD entity as people read them; nothing here knows a type, so that any new type has a page (E3). */
 import { html } from "lit";
-import { age, fullMoment, number, unitSign } from "../core/format.js";
-import { known, language, t } from "../core/i18n.js";
+import { age, ageSeconds, fullMoment, number, unitSign } from "../core/format.js";
+import { language, t } from "../core/i18n.js";
+import { attributeLabel, shortName } from "../core/names.js";
 
 /**
  * @typedef {{type?: string, value?: any, object?: any, languageMap?: Record<string, any>, vocab?: any, json?: any, valueList?: any[],
@@ -11,12 +12,8 @@ import { known, language, t } from "../core/i18n.js";
 
 const NOT_ATTRIBUTES = new Set(["id", "type", "@context", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"]);
 const NESTED_MAX = 40;
-
-/** The last part of an expanded name. @param {string} name */
-export const shortName = (name) => name.replace(/^.*[/#]/, "");
-
-/** What people call an attribute. @param {string} name */
-export const attributeLabel = (name) => known(`attr.${shortName(name)}`, shortName(name));
+/** An observation older than this is a record; the chart's longest range. */
+const OBSERVED_S_MAX = 30 * 86_400;
 
 /** @param {Record<string, any>} entity @returns {Attribute[]} */
 export function attributes(entity) {
@@ -25,8 +22,11 @@ export function attributes(entity) {
     .map(([name, value]) => ({ name, instances: Array.isArray(value) ? value : [value] }));
 }
 
-/** @param {Attribute} attribute */
-export const isMeasured = (attribute) => attribute.instances.some((row) => typeof row.value === "number");
+/** Whether it is a number. @param {Attribute} attribute */
+export const isNumeric = (attribute) => attribute.instances.some((row) => typeof row.value === "number");
+
+/** Whether it is a number that is being observed, so that its course says something. @param {Attribute} attribute */
+export const isMeasured = (attribute) => attribute.instances.some((row) => typeof row.value === "number" && row.observedAt && ageSeconds(row.observedAt) < OBSERVED_S_MAX);
 
 /** The entity's name in the reader's language, else its id. @param {Record<string, any>} entity */
 export function entityName(entity) {

@@ -10,7 +10,7 @@ import { severity } from "../core/severity.js";
 import { probe } from "../core/start.js";
 import { themeChanges, token } from "../core/theme.js";
 import { broken, waiting } from "../shell/empty.js";
-import { attributeLabel } from "./attributes.js";
+import { attributeLabel } from "../core/names.js";
 
 const RANGES = /** @type {Record<string, number>} */ ({ "1h": 1, "24h": 24, "7d": 168, "30d": 720 });
 const TABLE_ROWS = 500;

@@ -2,18 +2,19 @@
 import { html } from "lit";
 import { get, request } from "../core/api.js";
 import { MnElement } from "../core/element.js";
-import { moment, number } from "../core/format.js";
+import { moment, number, whole } from "../core/format.js";
 import { both, t } from "../core/i18n.js";
 import { icon } from "../core/icons.js";
 import { city } from "../core/session.js";
 import { markReady, probe, start } from "../core/start.js";
 import { toastProblem } from "../shell/toasts.js";
+import { stateOf } from "./state.js";
 import "./mn-run.js";
 
 const ACCEPTED = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt";
 
 /** @typedef {{id: string, type: string, name_ja: string, name_en: string}} Model
- *  @typedef {{run: string, state: string, started_at: string, names: string[], dry_run?: boolean, findings_count?: Record<string, number>}} Past */
+ *  @typedef {{run: string, state: string, started_at: string, names: string[], files?: any[], dry_run?: boolean, findings_count?: Record<string, number>}} Past */
 
 export class MnImport extends MnElement {
   static properties = { files: { state: true }, models: { state: true }, past: { state: true }, run: { state: true }, over: { state: true }, sending: { state: true }, dry: { state: true }, edition: { state: true }, model: { state: true } };
@@ -107,11 +108,18 @@ export class MnImport extends MnElement {
     </form>`;
   }
 
+  /** The files of a run in a few words. @param {Past} row */
+  what(row) {
+    const [first, ...more] = row.names ?? [];
+    if (!first) return row.run;
+    return html`<span lang="ja">${first}</span>${more.length ? ` ${t("import.past.more", { n: whole(more.length) })}` : ""}`;
+  }
+
   render() {
     if (this.run) return html`<div class="page"><mn-run .run=${this.run} .repeat=${this.files.length ? () => this.send(false) : null} .again=${() => this.again()}></mn-run></div>`;
     return html`<div class="page narrow"><header class="page-head"><h1>${t("page.import")}</h1><p class="muted">${t("import.intro")}</p></header>
       ${this.form()}
-      ${this.past.length ? html`<section class="card"><h2>${t("import.past")}</h2><ul class="past">${this.past.slice(0, 20).map((row) => html`<li><a href="/imports/${encodeURIComponent(row.run)}" lang="ja">${row.names?.join("、") || row.run}</a><span class="tag">${t(`run.${row.state}`)}</span><span class="muted num">${moment(row.started_at)}</span></li>`)}</ul></section>` : ""}
+      ${this.past.length ? html`<section class="card"><h2>${t("import.past")}</h2><ul class="past">${this.past.slice(0, 20).map((row) => html`<li><a href="/imports/${encodeURIComponent(row.run)}" title=${row.names?.join("\n") ?? ""}>${this.what(row)}</a><span class="tag">${t(`run.${stateOf(row)}`)}</span><span class="muted num nowrap">${moment(row.started_at)}</span></li>`)}</ul></section>` : ""}
     </div>`;
   }
 }

@@ -3,7 +3,7 @@ import { html } from "lit";
 import { send } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { t } from "../core/i18n.js";
-import { attributeLabel } from "../entity/attributes.js";
+import { attributeLabel, loadNames, nameChanges } from "../core/names.js";
 import { toast, toastProblem } from "../shell/toasts.js";
 
 /** @typedef {{heading: string, use: "item" | "extra" | "row_number" | "ignore", attribute: string}} Column
@@ -25,6 +25,12 @@ export class MnMapping extends MnElement {
     this.mapping = null;
     /** @type {Column[]} */
     this.columns = [];
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.watch(nameChanges, "change");
+    void loadNames();
   }
 
   /** @param {Map<string, unknown>} changed */

@@ -8,6 +8,7 @@ import { icon } from "../core/icons.js";
 import { markReady, probe } from "../core/start.js";
 import { live } from "../core/stream.js";
 import { broken, waiting } from "../shell/empty.js";
+import { rejectedRows, stateOf, unreadFiles } from "./state.js";
 import "./mn-findings.js";
 import "./mn-mapping.js";
 
@@ -77,14 +78,16 @@ export class MnRun extends MnElement {
   /** @param {Run} run */
   head(run) {
     const dry = run.state === "dry_run";
-    const words = run.state === "failed" ? "failed" : run.state === "running" ? "running" : dry ? "dry_run" : "done";
+    const state = stateOf(run);
+    const lost = { files: whole(unreadFiles(run)), rows: whole(rejectedRows(run)) };
     return html`<header class="page-head"><p class="crumbs"><a href="/import" @click=${(/** @type {Event} */ event) => { event.preventDefault(); this.again(); }}>${t("page.import")}</a></p>
-      <h1>${t(`run.title.${words}`)}</h1>
+      <h1>${t(`run.title.${state}`)}</h1>
       <p class="muted">${run.by ? html`<span lang="ja">${run.by}</span> · ` : ""}${run.started_at ? moment(run.started_at) : ""}</p></header>
       ${run.state === "running" ? this.running() : ""}
       ${run.problem ? html`<div class="notice notice-error" role="alert"><b>${both(run.problem, "detail")}</b><br />${both(run.problem, "remedy")}</div>` : ""}
       ${dry ? html`<div class="notice"><p>${t("run.dry.text")}</p>${this.repeat ? html`<button class="button primary" @click=${() => this.repeat?.()}>${icon("import")}${t("run.dry.repeat")}</button>` : html`<button class="button" @click=${() => this.again()}>${t("run.dry.again")}</button>`}</div>` : ""}
-      ${run.state === "done" ? html`<div class="notice notice-ok"><p>${t("run.done.text")}</p><a class="button primary" href="/">${icon("map")}${t("alarm.map")}</a> <button class="button" @click=${() => this.again()}>${t("run.another")}</button></div>` : ""}`;
+      ${dry && (unreadFiles(run) || rejectedRows(run)) ? html`<div class="notice notice-error"><p>${t("run.partly.text", lost)}</p></div>` : ""}
+      ${state === "done" || state === "partly" ? html`<div class="notice ${state === "done" ? "notice-ok" : "notice-error"}"><p>${state === "done" ? t("run.done.text") : t("run.partly.text", lost)}</p><a class="button primary" href="/">${icon("map")}${t("alarm.map")}</a> <button class="button" @click=${() => this.again()}>${t("run.another")}</button></div>` : ""}`;
   }
 
   running() {
@@ -100,13 +103,20 @@ export class MnRun extends MnElement {
       ${sheet.mapping ? html`<mn-mapping .mapping=${sheet.mapping}></mn-mapping>` : ""}</section>`;
   }
 
+  /** Findings; "nothing to report" is said only of a run in which nothing went wrong. @param {Run} run */
+  findings(run) {
+    const some = Object.values(run.findings_count).some((count) => count > 0);
+    const calm = (run.state === "done" || run.state === "dry_run") && !unreadFiles(run) && !rejectedRows(run);
+    return some || calm ? html`<mn-findings .run=${run.run} .findings=${run.findings} .counts=${run.findings_count}></mn-findings>` : "";
+  }
+
   render() {
-    if (this.problem) return broken(this.problem, () => void this.load());
+    if (this.problem) return broken(this.problem, () => void this.load(), { label: t("run.all"), href: "/import" });
     if (!this.data) return waiting();
     const run = this.data;
     return html`${this.head(run)}
       ${run.files.map((sheet) => this.sheet(sheet))}
-      ${run.state === "running" ? "" : html`<mn-findings .run=${run.run} .findings=${run.findings} .counts=${run.findings_count}></mn-findings>`}`;
+      ${this.findings(run)}`;
   }
 }
 customElements.define("mn-run", MnRun);

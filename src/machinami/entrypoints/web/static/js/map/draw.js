@@ -92,7 +92,20 @@ export class Drawing {
       })),
       { id: "alarm-halo", type: "circle", source: "alarms", paint: { "circle-radius": sized(20), "circle-color": severityColor(["get", "worst"], "--text-2"), "circle-opacity": 0.18 } },
       { id: "alarm", type: "symbol", source: "alarms", layout: { ...text, "icon-image": bySeverity(["get", "worst"], (name) => `mark:${name}:30`, ""), "icon-size": scale(), "icon-allow-overlap": true, "icon-ignore-placement": true, "text-field": ["get", "note"], "text-size": sized(11), "text-offset": [0, 1.9], "symbol-sort-key": ["get", "worst"] }, paint: this.textPaint() },
+      this.clusterKeeper(),
     ]);
+  }
+
+  /**
+   * Keeps the names of places and things off the numbers of clusters: unseen, but first in the order of placement, so
+   * that names give way (those of places move aside).
+   */
+  clusterKeeper() {
+    return {
+      id: "cluster-keeper", type: "symbol", source: "still", filter: IS_CLUSTER,
+      layout: { "text-font": FONT, "text-field": ["to-string", ["get", "point_count_abbreviated"]], "text-size": sized(16), "text-padding": 7, "text-allow-overlap": true, "text-ignore-placement": false },
+      paint: { "text-opacity": 0 },
+    };
   }
 
   textPaint() {

@@ -1,5 +1,5 @@
 /** The features of the layers that are on: loaded once, then kept true by the stream, handed on at most twice a second. */
-import { allAlarms, alarmChanges, isOpen } from "../core/alarms.js";
+import { allAlarms, alarmChanges, isActive } from "../core/alarms.js";
 import { get } from "../core/api.js";
 import { ageSeconds } from "../core/format.js";
 import { language } from "../core/i18n.js";
@@ -94,11 +94,11 @@ export class Features extends EventTarget {
     }, COALESCE_MS);
   }
 
-  /** Join open alarms to the things they belong to, so that points and clusters carry their state (M3). */
+  /** Join active alarms to the things they belong to, so that points and clusters carry their state (M3). */
   joinAlarms() {
     const before = this.alarmed;
     this.alarmed = new Map();
-    for (const row of allAlarms().filter(isOpen)) {
+    for (const row of allAlarms().filter(isActive)) {
       if (!row.entity_id) continue;
       const sum = this.alarmed.get(row.entity_id) ?? { alarms: 0, worst: 0 };
       this.alarmed.set(row.entity_id, { alarms: sum.alarms + 1, worst: Math.max(sum.worst, rank(row.severity)) });

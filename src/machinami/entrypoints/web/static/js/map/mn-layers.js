@@ -6,6 +6,7 @@ import { MnElement } from "../core/element.js";
 import { whole } from "../core/format.js";
 import { both, t } from "../core/i18n.js";
 import { icon } from "../core/icons.js";
+import { markTag } from "../core/marks.js";
 
 /** @typedef {import("./state.js").Layer} Layer */
 
@@ -56,7 +57,7 @@ export class MnLayers extends MnElement {
       <label class="layer-main">
         <input type="checkbox" role="switch" .checked=${choice.on} @change=${(/** @type {any} */ event) => this.state.switch(layer.id, event.target.checked)} />
         <span class="legend ${layer.live ? "legend-live" : ""}" style=${styleMap({ "--layer": layer.color })}>${icon(layer.icon)}</span>
-        <span class="layer-name">${both(layer, "name")}${layer.label ? html` <span class="tag">${t(`mark.${layer.label}`)}</span>` : ""}</span>
+        <span class="layer-name">${both(layer, "name")}${markTag(layer.label, both(layer, "name"))}</span>
         <span class="layer-count">${whole(this.count(layer))}</span>
       </label>
       <button class="icon-button" aria-expanded=${more} aria-controls="more-${layer.id}" aria-label=${t("layer.more", { name: both(layer, "name") })} @click=${() => (this.detail = more ? "" : layer.id)}>${icon(more ? "up" : "down")}</button>

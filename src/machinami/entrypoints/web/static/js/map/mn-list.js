@@ -6,6 +6,7 @@ import { MnElement } from "../core/element.js";
 import { age, number, whole } from "../core/format.js";
 import { both, language, t } from "../core/i18n.js";
 import { icon } from "../core/icons.js";
+import { markTag } from "../core/marks.js";
 import { severity } from "../core/severity.js";
 import { markReady, probe } from "../core/start.js";
 import { empty } from "../shell/empty.js";
@@ -46,8 +47,19 @@ export class MnList extends MnElement {
     const kept = words ? rows.filter(({ feature }) => `${feature.properties.name} ${feature.properties.id}`.toLowerCase().includes(words)) : rows;
     const byName = (/** @type {Row} */ a, /** @type {Row} */ b) => String(a.feature.properties.name).localeCompare(String(b.feature.properties.name), language());
     if (this.order === "name") return kept.sort(byName);
-    if (this.order === "urgency") return kept.sort((a, b) => b.worst - a.worst || b.alarms - a.alarms);
-    return kept;
+    if (this.order === "layer") return kept;
+    const far = new Map(kept.map((row) => [row, this.distance(row.feature)]));
+    const nearer = (/** @type {Row} */ a, /** @type {Row} */ b) => (far.get(a) ?? 0) - (far.get(b) ?? 0);
+    return kept.sort((a, b) => b.worst - a.worst || b.alarms - a.alarms || nearer(a, b));
+  }
+
+  /** How far something is from the middle of the map (or of the city), for comparing. @param {import("./features.js").Feature} feature */
+  distance(feature) {
+    const middle = this.state.camera ? [this.state.camera.lon, this.state.camera.lat] : this.state.home;
+    let place = feature.geometry?.coordinates;
+    while (Array.isArray(place?.[0])) place = place[0];
+    if (!middle || !place) return Infinity;
+    return Math.hypot((place[0] - middle[0]) * Math.cos((middle[1] * Math.PI) / 180), place[1] - middle[1]);
   }
 
   /** @param {Row} row */
@@ -57,9 +69,9 @@ export class MnList extends MnElement {
     const chosen = this.state.selection?.id === id;
     return html`<tr class=${chosen ? "chosen" : ""}>
       <td><button class="link-button" aria-current=${chosen} @click=${() => this.choose(layer.id, feature)}><span class="legend ${layer.live ? "legend-live" : ""}" style=${styleMap({ "--layer": layer.color })}>${icon(layer.icon)}</span><span lang="ja">${name || id}</span></button></td>
-      <td>${both(layer, "name")} ${label ?? layer.label ? html`<span class="tag">${t(`mark.${label ?? layer.label}`)}</span>` : ""}</td>
+      <td>${both(layer, "name")} ${markTag(label ?? layer.label, both(layer, "name"))}</td>
       <td class="num">${value === null || value === undefined ? "" : html`${number(value)} <small>${unit ?? ""}</small>`}</td>
-      <td>${observed ? age(observed) : ""} ${stale ? html`<span class="tag tag-stale">${t("mark.stale")}</span>` : ""}</td>
+      <td class="nowrap">${observed ? age(observed) : ""} ${stale ? html`<span class="tag tag-stale">${t("mark.stale")}</span>` : ""}</td>
       <td>${worst ? severity(worst) : ""} ${alarms ? t("list.alarms", { n: alarms }) : ""}</td>
     </tr>`;
   }

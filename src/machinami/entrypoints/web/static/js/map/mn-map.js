@@ -1,6 +1,6 @@
 /** `<mn-map>`: the one city map with its panels. Without WebGL, or when the map does not start, it is the list view (M14). */
 import { html } from "lit";
-import { allAlarms, alarm, alarmChanges, isOpen, openAlarms } from "../core/alarms.js";
+import { activeAlarms, allAlarms, alarm, alarmChanges, isActive } from "../core/alarms.js";
 import { get } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { both, language, languageChanges, t } from "../core/i18n.js";
@@ -19,6 +19,8 @@ import "./mn-base-choice.js";
 const WATCHDOG_MS = 15_000;
 const STALE_CHECK_MS = 15_000;
 const ALARM_SETTLE_MS = 300;
+/** How near a search result is shown: the bundled base map has no streets, so that closer in nothing is around it. */
+const FOUND_ZOOM = { bundled: 14.4, detailed: 16 };
 
 export class MnMap extends MnElement {
   static properties = { city: { state: true }, problem: { state: true }, webgl: { state: true } };
@@ -64,6 +66,7 @@ export class MnMap extends MnElement {
     try {
       const [found, layers] = await Promise.all([city(), get("/api/layers")]);
       this.city = found;
+      this.state.home = found.center;
       this.state.useLayers(layers);
       if (!this.base()) this.state.useBase("bundled");
     } catch (problem) {
@@ -183,8 +186,9 @@ export class MnMap extends MnElement {
   /** A search result. @param {import("../shell/search.js").Found} found */
   go(found) {
     if (found.lat === null || found.lon === null) return;
-    this.state.look({ lat: found.lat, lon: found.lon, zoom: 16 });
-    this.map?.jumpTo({ center: [found.lon, found.lat], zoom: 16 });
+    const zoom = this.base()?.kind === "bundled" ? FOUND_ZOOM.bundled : FOUND_ZOOM.detailed;
+    this.state.look({ lat: found.lat, lon: found.lon, zoom });
+    this.map?.jumpTo({ center: [found.lon, found.lat], zoom });
     this.drawing?.choose([found.lon, found.lat]);
     if (found.kind === "entity" && found.id) this.selectEntity(found.id);
   }
@@ -234,8 +238,8 @@ export class MnMap extends MnElement {
 
   async drawAlarms() {
     if (!this.ready || !this.drawing) return;
-    this.drawing.drawAlarms(openAlarms());
-    const open = allAlarms().filter((row) => isOpen(row) && row.active).map((row) => row.id).sort().join();
+    this.drawing.drawAlarms(activeAlarms());
+    const open = allAlarms().filter(isActive).map((row) => row.id).sort().join();
     if (open === this.areasOf) return;
     this.areasOf = open;
     await get("/api/areas/alarms").then((areas) => this.drawing?.drawAreas(areas), toastProblem);

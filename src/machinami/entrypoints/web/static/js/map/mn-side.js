@@ -1,13 +1,14 @@
 /** The right panel of the map: what is selected, or the open alarms. */
 import { html } from "lit";
-import { act, alarm, alarmChanges, openAlarms } from "../core/alarms.js";
+import { act, activeAlarms, alarm, alarmChanges, isFinished, openAlarms } from "../core/alarms.js";
 import { get } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { age, fullMoment, number, position, unitSign } from "../core/format.js";
 import { both, language, t } from "../core/i18n.js";
+import { shortName } from "../core/names.js";
 import { icon } from "../core/icons.js";
 import { severity } from "../core/severity.js";
-import { alarmRow, axes, headline, honestMarks } from "../alarms/row.js";
+import { alarmRow, axes, headline, honestMarks, issued, stillOpen } from "../alarms/row.js";
 import { toast, toastProblem } from "../shell/toasts.js";
 
 const AGE_S = 5;
@@ -24,7 +25,7 @@ export class MnSide extends MnElement {
     /** @type {(place: any, zoom?: number) => void} */
     this.fly = () => undefined;
     this.open = matchMedia("(min-width: 1100px)").matches;
-    /** An entity that is in no layer that is on. @type {{id: string, name: string, lat: number | null, lon: number | null} | null} */
+    /** An entity that is in no layer that is on. @type {{id: string, type: string, name: string, lat: number | null, lon: number | null} | null} */
     this.strange = null;
   }
 
@@ -44,20 +45,21 @@ export class MnSide extends MnElement {
     try {
       const entity = await get(`/ngsi-ld/v1/entities/${encodeURIComponent(selection.id)}`);
       const [lon, lat] = entity.location?.value?.coordinates ?? [null, null];
-      this.strange = { id: selection.id, name: entity.name?.value ?? selection.id, lat, lon };
+      this.strange = { id: selection.id, type: shortName(String([entity.type].flat()[0])), name: entity.name?.value ?? selection.id, lat, lon };
     } catch (problem) {
       toastProblem(problem);
     }
   }
 
   alarms() {
-    const rows = openAlarms();
-    return html`<header><h2>${icon("operations")}${t("alarms.open", { n: rows.length })}</h2>${this.closer()}</header>
+    const rows = activeAlarms();
+    return html`<header><h2>${icon("operations")}${t("alarms.active", { n: rows.length })}</h2>${this.closer()}</header>
       <div class="panel-body">
         ${rows.length
           ? html`<ul class="alarm-strip">${rows.slice(0, 50).map((row) => html`<li>${alarmRow(row, null, () => this.flyTo(row))}</li>`)}</ul>
               <a class="button" href="/operations">${t("bell.all")}</a>`
           : html`<p class="calm">${icon("check")}${t("alarms.none")}</p>`}
+        ${stillOpen()}
       </div>`;
   }
 
@@ -81,10 +83,12 @@ export class MnSide extends MnElement {
       <div class="panel-body detail">
         <h2>${headline(row)}</h2>
         <p>${honestMarks(row)} ${axes(row)}</p>
+        ${isFinished(row) ? html`<p class="notice">${t("alarms.finished")}</p>` : ""}
         <dl class="facts">
           <dt>${t("alarm.area")}</dt><dd lang="ja">${row.area_name}</dd>
           ${row.level ? html`<dt>${t("alarm.level")}</dt><dd lang="ja">${row.level}</dd>` : ""}
           <dt>${t("alarm.raised")}</dt><dd>${fullMoment(row.raised_at)} (${age(row.raised_at)})</dd>
+          ${issued(row) ? html`<dt>${t("alarm.issued")}</dt><dd>${fullMoment(row.event_at)}${row.label ? html` <span class="tag">${t(`mark.${row.label}`)}</span>` : ""}</dd>` : ""}
           ${row.acknowledged_by ? html`<dt>${t("alarm.acknowledged")}</dt><dd><span lang="ja">${row.acknowledged_by}</span></dd>` : ""}
         </dl>
         <p class="actions">
@@ -134,17 +138,19 @@ export class MnSide extends MnElement {
 
   /** @param {string} id */
   strangeDetail(id) {
-    const name = this.strange?.id === id ? this.strange.name : id;
+    const strange = this.strange?.id === id ? this.strange : null;
+    const name = strange?.name ?? id;
+    const layer = this.state.layers.find((row) => row.type === strange?.type && !this.state.choice(row.id).on);
     return html`<header><span class="muted">${t("entity.offlayer")}</span>${this.closer()}</header>
-      <div class="panel-body detail"><h2 lang="ja">${name}</h2><p class="muted">${t("entity.offlayer.text")}</p>
-        <p class="actions"><a class="button primary" href="/entities/${id}">${t("entity.open")}</a></p></div>`;
+      <div class="panel-body detail"><h2 lang="ja">${name}</h2><p class="muted">${layer ? t("entity.offlayer.layer", { name: both(layer, "name") }) : t("entity.offlayer.text")}</p>
+        <p class="actions">${layer ? html`<button class="button primary" @click=${() => this.state.switch(layer.id, true)}>${icon("layers")}${t("entity.offlayer.show")}</button>` : ""}<a class="button ${layer ? "" : "primary"}" href="/entities/${id}">${t("entity.open")}</a></p></div>`;
   }
 
   render() {
     const { selection } = this.state ?? {};
     if (!this.open && !selection) {
-      const count = openAlarms().length;
-      return html`<button class="button side-open" aria-expanded="false" @click=${() => (this.open = true)}>${icon("operations")}${t("alarms.open", { n: count })}</button>`;
+      const count = activeAlarms().length;
+      return html`<button class="button side-open" aria-expanded="false" @click=${() => (this.open = true)}>${icon("operations")}${t("alarms.active", { n: count })}</button>`;
     }
     const body = !selection ? this.alarms() : selection.kind === "alarm" ? this.alarmDetail(selection.id) : this.entityDetail(selection.id);
     return html`<aside class="panel side ${selection ? "side-detail" : ""}" aria-label=${t(selection ? "side.detail" : "side.alarms")} aria-live="off">${body}</aside>`;

@@ -37,6 +37,8 @@ export class MapState extends EventTarget {
     /** @type {Choice[]} */
     this.pile = [];
     this.camera = readCamera(query.get("at"));
+    /** The city's centre, longitude and latitude. @type {[number, number] | null} */
+    this.home = null;
     this.given = { layers: query.get("layers"), select: query.get("select"), alarm: query.get("alarm") };
     /** @type {"map" | "list"} */
     this.view = query.get("view") === "list" ? "list" : "map";

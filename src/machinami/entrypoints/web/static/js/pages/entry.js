@@ -10,7 +10,7 @@ import "../shell/toasts.js";
 /** @typedef {{name: string, type: string, autocomplete: string, help?: string, minlength?: number}} Field */
 
 export class MnEntry extends MnElement {
-  static properties = { problem: { state: true }, busy: { state: true } };
+  static properties = { problem: { state: true }, busy: { state: true }, shown: { state: true } };
 
   constructor() {
     super();
@@ -24,6 +24,8 @@ export class MnEntry extends MnElement {
     /** @type {any} */
     this.problem = null;
     this.busy = false;
+    /** Whether the password can be read. */
+    this.shown = false;
   }
 
   firstUpdated() {
@@ -50,13 +52,13 @@ export class MnEntry extends MnElement {
   /** @param {Field} field */
   field(field) {
     const label = t(`entry.${field.name}`);
-    return html`<label class="field"><span>${label}</span><input name=${field.name} type=${field.type} autocomplete=${/** @type {any} */ (field.autocomplete)} minlength=${field.minlength ?? 1} required aria-describedby=${field.help ? `help-${field.name}` : ""} />${field.help ? html`<small class="muted" id="help-${field.name}">${t(field.help)}</small>` : ""}</label>`;
+    return html`<label class="field"><span>${label}</span><input name=${field.name} type=${field.type === "password" && this.shown ? "text" : field.type} autocomplete=${/** @type {any} */ (field.autocomplete)} minlength=${field.minlength ?? 1} required aria-describedby=${field.help ? `help-${field.name}` : ""} />${field.help ? html`<small class="muted" id="help-${field.name}">${t(field.help)}</small>` : ""}</label>${field.type === "password" ? html`<label class="check"><input type="checkbox" .checked=${this.shown} @change=${(/** @type {any} */ event) => (this.shown = event.target.checked)} /><span>${t("entry.password.show")}</span></label>` : ""}`;
   }
 
   render() {
     const other = language() === "ja" ? "en" : "ja";
     return html`<div class="entry"><div class="card">
-      <p class="entry-brand"><img src="/favicon.ico" alt="" width="40" height="40" /><b>${t("product")}</b><button class="icon-button lang-switch" lang=${other} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本"}<span class="visually-hidden">: ${t("language.switch")}</span></button></p>
+      <p class="entry-brand"><img src="/favicon.ico" alt="" width="40" height="40" /><b>${t("product")}</b><button class="icon-button lang-switch" lang=${other} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本語"}<span class="visually-hidden">: ${t("language.switch")}</span></button></p>
       <h1>${t(`page.${this.purpose}`)}</h1><p class="muted">${t(`entry.${this.purpose}.text`)}</p>
       <form @submit=${this.submit}>
         ${this.fields.map((field) => this.field(field))}

@@ -14,9 +14,12 @@ export const empty = (name, title, text, action) => html`<div class="empty">
   ${action ? (action.href ? html`<a class="button primary" href=${action.href}>${action.label}</a>` : html`<button class="button primary" @click=${action.act}>${action.label}</button>`) : ""}
 </div>`;
 
-/** A request that failed, with a second try. @param {any} problem @param {() => void} again */
-export const broken = (problem, again) =>
-  empty("operations", problem.message, problem.remedy || t("error.remedy"), { label: t("action.again"), act: again });
+/**
+ * A request that failed, with a second try; where the thing is not there at all, `back` leads on instead.
+ * @param {any} problem @param {() => void} again @param {{label: string, href: string}} [back]
+ */
+export const broken = (problem, again, back) =>
+  empty("operations", problem.message, problem.remedy || t("error.remedy"), problem.status === 404 && back ? back : { label: t("action.again"), act: again });
 
 /** While the first data is on its way. */
 export const waiting = () => html`<p class="waiting" role="status">${t("state.loading")}</p>`;

@@ -1,7 +1,6 @@
 /** The left rail: the areas of the console, icon and word. On a phone it is the bar at the foot. */
 import { html } from "lit";
-import { counts } from "../core/alarms.js";
-import { alarmChanges } from "../core/alarms.js";
+import { alarmChanges, openAlarms } from "../core/alarms.js";
 import { MnElement } from "../core/element.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/i18n.js";
@@ -23,7 +22,7 @@ export class MnRail extends MnElement {
 
   render() {
     const here = WITHIN[start.page] ?? start.page;
-    const open = Object.values(counts()).reduce((sum, count) => sum + count, 0);
+    const open = openAlarms().length;
     return html`<nav class="rail" aria-label=${t("shell.areas")}>
       <a class="rail-logo" href="/" aria-label=${t("product")}><img src="/favicon.ico" alt="" width="32" height="32" /></a>
       ${AREAS.map(

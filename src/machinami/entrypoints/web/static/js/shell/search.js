@@ -4,6 +4,7 @@ import { get } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/i18n.js";
+import { loadNames, nameChanges, typeLabel } from "../core/names.js";
 import { start } from "../core/start.js";
 
 /** @typedef {{kind: string, id?: string, name: string, type?: string, lat: number | null, lon: number | null}} Found */
@@ -29,7 +30,7 @@ export function go(found) {
     searches.dispatchEvent(new CustomEvent("go", { detail: found }));
   } else if (placed) {
     const select = found.id ? `&select=${encodeURIComponent(found.id)}` : "";
-    location.assign(`/?at=${found.lat},${found.lon},16${select}`);
+    location.assign(`/?at=${found.lat},${found.lon},14.4${select}`);
   } else if (found.id) {
     location.assign(`/entities/${found.id}`);
   }
@@ -47,6 +48,12 @@ export class MnSearch extends MnElement {
     this.problem = "";
     this.timer = 0;
     this.answered = "";
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.watch(nameChanges, "change");
+    void loadNames();
   }
 
   /** @returns {HTMLDialogElement} */
@@ -124,7 +131,7 @@ export class MnSearch extends MnElement {
         ${this.results.map(
           (row, index) => html`<li role="option" id="found-${index}" aria-selected=${index === this.chosen} @click=${() => this.take(row)}>
             ${icon(row.kind === "coordinate" ? "locate" : row.kind === "place" ? "map" : "point")}
-            <span lang="ja">${row.name}</span><small class="muted">${row.type ?? t(`search.kind.${row.kind}`)}</small>
+            <span lang="ja">${row.name}</span><small class="muted">${row.type ? typeLabel(row.type) : t(`search.kind.${row.kind}`)}</small>
           </li>`,
         )}
       </ul>

@@ -1,6 +1,6 @@
 /** The top bar: city, drill and replay marks, search, connection, alarms, language, theme, person. */
 import { html } from "lit";
-import { alarmChanges, allAlarms, counts, isOpen, openAlarms } from "../core/alarms.js";
+import { activeAlarms, alarmChanges, allAlarms, counts, isOpen, openAlarms } from "../core/alarms.js";
 import { send } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { icon } from "../core/icons.js";
@@ -9,7 +9,7 @@ import { city } from "../core/session.js";
 import { SEVERITIES, mark, severityWord } from "../core/severity.js";
 import { live, streamState } from "../core/stream.js";
 import { switchTheme, theme, themeChanges } from "../core/theme.js";
-import { alarmRow } from "../alarms/row.js";
+import { alarmRow, stillOpen } from "../alarms/row.js";
 import { openSearch } from "./search.js";
 import { toastProblem } from "./toasts.js";
 
@@ -53,10 +53,11 @@ export class MnTopbar extends MnElement {
           : html`<span class="bell-none">${t("bell.none")}</span>`}
       </button>
       <div id="bell-panel" class="popover bell-panel" popover>
-        <h2>${t("alarms.open", { n: openAlarms().length })}</h2>
-        ${openAlarms().length
-          ? html`<ul class="alarm-strip">${openAlarms().slice(0, BELL_ROWS).map((row) => html`<li>${alarmRow(row, `/operations?id=${encodeURIComponent(row.id)}`)}</li>`)}</ul>`
+        <h2>${t("alarms.active", { n: activeAlarms().length })}</h2>
+        ${activeAlarms().length
+          ? html`<ul class="alarm-strip">${activeAlarms().slice(0, BELL_ROWS).map((row) => html`<li>${alarmRow(row, `/operations?id=${encodeURIComponent(row.id)}`)}</li>`)}</ul>`
           : html`<p class="muted">${t("alarms.none")}</p>`}
+        ${stillOpen()}
         <a class="button" href="/operations">${t("bell.all")}</a>
       </div>`;
   }
@@ -83,7 +84,7 @@ export class MnTopbar extends MnElement {
       <button class="search-button" @click=${openSearch} aria-keyshortcuts="Control+K">${icon("search")}<span>${t("search.open")}</span><kbd>Ctrl K</kbd></button>
       <span class="stream stream-${streamState()}" role="status"><i></i><span>${t(`stream.${streamState()}`)}</span></span>
       ${this.bell()}
-      <button class="icon-button lang-switch" lang=${other} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本"}<span class="visually-hidden">: ${t("language.switch")}</span></button>
+      <button class="icon-button lang-switch" lang=${other} @click=${() => switchLanguage(other)}>${other === "en" ? "EN" : "日本語"}<span class="visually-hidden">: ${t("language.switch")}</span></button>
       <button class="icon-button" aria-label=${t(night ? "theme.day" : "theme.night")} title=${t(night ? "theme.day" : "theme.night")} @click=${() => switchTheme(night ? "day" : "night")}>${icon(night ? "sun" : "moon")}</button>
       ${this.person()}
     </header>`;

@@ -324,6 +324,8 @@ class FakeCity:
                 "actions": ["undo", "assign", "comment"],
                 "ledger": {**row["ledger"], "acknowledged": now()},
             }
+        if action == "close":
+            return {"closed": True, "actions": []}
         if action == "assign":
             return {"assigned_to": body.get("to")}
         if action == "shelve":
@@ -428,11 +430,28 @@ class FakeCity:
 
     async def import_list(self, request: Request) -> Response:
         return JSONResponse(
-            {"runs": [{"run": run, "state": "done", "started_at": now(3), "names": ["避難所.xlsx"]} for run in self.runs]}
+            {
+                "runs": [
+                    {
+                        "run": run,
+                        "state": "done",
+                        "started_at": now(3),
+                        "names": ["避難所.xlsx", "a.xlsx", "b.xlsx"],
+                        "files": [{"problem": {"code": "x"}}],
+                    }
+                    for run in self.runs
+                ]
+            }
         )
 
     async def import_one(self, request: Request) -> Response:
         run = request.path_params["run"]
+        if run == "run-failed":
+            problem = {"code": "import.file.unknown", "detail": "No sheet.", "detail_ja": "表がありません。", "remedy": "Choose one.", "remedy_ja": "選び直してください。"}  # fmt: skip
+            counts = {"error": 0, "warning": 0, "info": 0}
+            return JSONResponse(
+                {"run": run, "state": "failed", "files": [], "findings_count": counts, "findings": [], "problem": problem}
+            )
         if run not in self.runs and run != "run-0":
             return self.problem(404, "data.import.unknown_run")
         done = self.runs.get(run, 100) >= 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from browser_kit import LIVE_MS, Served, Visitor
-from fake_city import FakeCity, make_alarm
+from fake_city import FakeCity, make_alarm, now
 
 MARKS = "[...document.querySelectorAll('.alarm')].map(row => ({severity: row.dataset.severity, word: row.querySelector('.severity span').textContent, shape: row.querySelector('.mark-outline').getAttribute('d'), seen: row.querySelector('.mark').getBoundingClientRect().width}))"
 
@@ -90,6 +90,62 @@ def test_new_alarm_appears_without_reload(visit: Callable[..., Visitor], served:
     served.post("/fake/alarm", {"severity": "critical", "ja": "河川氾濫", "en": "River flood"})
     page.locator(".alarm", has_text="河川氾濫").wait_for(timeout=LIVE_MS)
     assert page.locator("[data-severity=critical].bell-count b").inner_text() == "2"
+    visitor.clean()
+
+
+def test_bell_and_map_count_active_alarms_and_operations_those_not_closed(
+    visit: Callable[..., Visitor], serve: Callable[[FakeCity], Served]
+) -> None:
+    city = FakeCity()
+    over = make_alarm(
+        1, "critical", "大津波警報", "Major tsunami warning", active=False, acknowledged=True, acknowledged_by="佐藤",
+        acknowledged_at=now(3), cleared_at=now(4), actions=["close", "comment", "undo"],
+    )  # fmt: skip
+    city.alarms = {row["id"]: row for row in (over, make_alarm(2, "warning", "強風注意報", "Gale advisory"))}
+    visitor = visit(at=serve(city))
+    page = visitor.open("/operations")
+    assert page.locator("#tab-open b").inner_text() == "2"
+    assert page.locator(".rail-count").inner_text() == "2"
+    assert [page.locator(".alarm-filters .chip b").nth(place).inner_text() for place in range(5)] == ["0", "0", "0", "1", "0"]
+    assert page.locator(".bell-count").count() == 1
+    assert page.locator("[data-severity=warning].bell-count b").inner_text() == "1"
+    row = page.locator("[data-alarm=alarm-1]")
+    assert "解除済み・確認済み — 終了できます" in row.inner_text()
+    row.locator("button", has_text="終了する").click()
+    page.locator("dialog button.primary").click()
+    page.wait_for_function("() => document.querySelectorAll('.alarm').length === 1")
+    assert city.alarms["alarm-1"]["closed"]
+
+    city.alarms["alarm-1"] = over
+    page = visitor.open("/", "yes")
+    assert "発生中の警報 1 件" in page.locator(".side h2").inner_text()
+    assert "対応が終わっていない警報が 1 件" in page.locator(".side").inner_text()
+    visitor.clean()
+
+
+def test_key_a_acknowledges_the_most_urgent_alarm_when_none_was_chosen(visit: Callable[..., Visitor], served: Served) -> None:
+    visitor = visit()
+    page = visitor.open("/operations")
+    page.locator(".alarm.chosen", has_text="大津波警報").wait_for()
+    page.keyboard.press("a")
+    page.locator(".alarm:not(.fresh)", has_text="大津波警報").wait_for()
+    assert [row["id"] for row in served.city.alarms.values() if row["acknowledged"]] == ["alarm-1", "alarm-3"]
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.locator(".toast", has_text="警報を選んで").wait_for()
+    visitor.clean()
+
+
+def test_alarm_shows_when_its_source_issued_it(visit: Callable[..., Visitor], serve: Callable[[FakeCity], Served]) -> None:
+    city = FakeCity()
+    old = make_alarm(1, "critical", "大津波警報", "Tsunami", label="replay", event_at="2016-08-31T22:13:00Z")
+    city.alarms = {row["id"]: row for row in (old, make_alarm(2, "warning", "強風注意報", "Gale advisory"))}
+    visitor = visit(at=serve(city))
+    page = visitor.open("/operations")
+    assert "発表 2016年9月1日 07:13（再生）" in page.locator("[data-alarm=alarm-1]").inner_text()
+    assert page.locator("[data-alarm=alarm-2] .issued").count() == 0
+    assert "平成28年9月1日" in page.locator(".alarm-detail .facts").inner_text()
+    assert "気象庁" in page.locator(".alarm-detail .facts").inner_text()
     visitor.clean()
 
 

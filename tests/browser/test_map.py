@@ -129,6 +129,29 @@ def test_m8_search_and_go(visit: Callable[..., Visitor], served: Served) -> None
     visitor.clean()
 
 
+def test_m8_search_offers_the_layer_when_it_is_off(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open("/", "yes")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("AED")
+    page.locator("#search-results [role=option] small", has_text="AED設置場所").first.wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".side-detail", has_text="オフのため").wait_for()
+    page.locator(".side-detail button", has_text="このレイヤーを表示").click()
+    page.locator(".side-detail [data-entity]").wait_for()
+    assert "aed" in visitor.probe("layers")
+    visitor.clean()
+
+
+def test_list_begins_with_what_is_near_the_middle_of_the_map(visit: Callable[..., Visitor], served: Served) -> None:
+    park = served.city.layers["park"]["urn:ngsi-ld:Park:372013:0200"]
+    lon, lat = park["geometry"]["coordinates"]
+    visitor = visit()
+    page = visitor.open(f"/?layers=park&view=list&at={lat},{lon},14", "list")
+    assert page.locator(".map-list tbody tr").first.inner_text().startswith(park["properties"]["name"])
+    visitor.clean()
+
+
 def test_m11_basemap_falls_back_when_its_tiles_are_lost(
     visit: Callable[..., Visitor], serve: Callable[[FakeCity], Served]
 ) -> None:

@@ -94,6 +94,58 @@ def test_import_runs_dry_and_then_for_real(visit: Callable[..., Visitor], served
     visitor.clean()
 
 
+def test_failed_import_says_nothing_of_rows_that_were_read(visit: Callable[..., Visitor]) -> None:
+    visitor = visit(language="en")
+    page = visitor.open("/imports/run-failed")
+    text = page.locator("main").inner_text()
+    assert "The import failed" in text
+    assert "No sheet." in text
+    assert "Nothing to report" not in text
+    assert page.evaluate(ENGLISH_ONLY) == []
+    visitor.clean()
+
+
+def test_earlier_imports_are_listed_in_a_few_words(visit: Callable[..., Visitor], served: Served) -> None:
+    served.city.runs["run-1"] = 100
+    visitor = visit()
+    page = visitor.open("/import")
+    assert page.locator(".past a").inner_text() == "避難所.xlsx ほか 2 件"
+    assert page.locator(".past .tag").inner_text() == "一部失敗"
+    page.locator(".past a").click()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.locator("h1", has_text="一部を取り込みました").wait_for()
+    visitor.clean()
+
+
+def test_import_that_does_not_exist_leads_back_to_the_list(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    visitor.allowed = ("404",)
+    page = visitor.open("/imports/99")
+    assert page.locator(".empty").inner_text().count("内容を確かめてください。") == 1
+    assert page.locator(".empty a.button").get_attribute("href") == "/import"
+    visitor.clean()
+
+
+def test_static_thing_shows_values_before_a_chart(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open("/entities/urn:ngsi-ld:Park:372013:0001")
+    assert page.locator(".card-chart").count() == 0
+    assert page.locator(".values-list").is_visible()
+    page.locator(".course summary").click()
+    page.locator(".course mn-chart").wait_for()
+    visitor.clean()
+
+
+def test_password_can_be_shown(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open("/setup")
+    page.locator("input[name=password]").fill("correct horse")
+    page.get_by_label("パスワードを表示する").check()
+    assert page.locator("input[name=password]").get_attribute("type") == "text"
+    assert page.locator("input[name=password]").input_value() == "correct horse"
+    visitor.clean()
+
+
 def test_findings_are_filtered_and_a_mapping_is_saved(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     page = visitor.open(PAGES["findings"])

@@ -50,7 +50,7 @@ from machinami.data.subscriptions.matcher import CONSUMER as SUBSCRIPTIONS_CONSU
 from machinami.data.subscriptions.matcher import Matcher
 from machinami.data.subscriptions.service import Subscriptions
 from machinami.kernel.change import Change, Cursor
-from machinami.kernel.change_reader import ChangeReader
+from machinami.kernel.change_reader import ChangeReader, Interest
 from machinami.kernel.clock import Clock, SystemClock
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.settings import Settings
@@ -205,10 +205,21 @@ class Core:
             await self.matcher.handle(old, changes)
             self.worker.wake()
 
-        read = self.store.changes
+        async def unwatched(_: Cursor, __: Cursor) -> None:
+            self.live.forget()
+
+        async def unsubscribed(old: Cursor, new: Cursor) -> None:
+            await self.deliveries.commit_matches(SUBSCRIPTIONS_CONSUMER, old, new, [])
+
+        read, newest = self.store.changes, self.store.newest
+        subscribed = Interest(lambda: len(self.subscriptions) > 0, newest, unsubscribed)
+        matching = ChangeReader(
+            "subscription matching", lambda: cursors.load(SUBSCRIPTIONS_CONSUMER), read, matched, interest=subscribed
+        )
+        self.subscriptions.before_first(matching.skip_ahead)
         self._readers = [
-            ChangeReader("live pages", self.store.newest, read, live),
-            ChangeReader("subscription matching", lambda: cursors.load(SUBSCRIPTIONS_CONSUMER), read, matched),
+            ChangeReader("live pages", newest, read, live, interest=Interest(lambda: self.live.watched, newest, unwatched)),
+            matching,
             ChangeReader("alarm rules", lambda: cursors.load(ALARMS_CONSUMER), read, consumer.handle, consumer.idle),
         ]
         for reader in self._readers:

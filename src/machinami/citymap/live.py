@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from machinami.kernel.entity import LOCATION
 from machinami.kernel.errors import Unavailable
 
 ALL: Final = ""
+AWAY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,18 @@ class LiveFeed:
         self._next = 1
         self._clients_max = clients_max
         self._signals: set[asyncio.Event] = set()
+        self._left_at = -AWAY_S
         self._closed = False
+
+    @property
+    def watched(self) -> bool:
+        """Whether a page is open, or was a short while ago and may come back for what it missed."""
+        return bool(self._signals) or time.monotonic() - self._left_at < AWAY_S
+
+    def forget(self) -> None:
+        """Changes were left out while nobody watched: pages that come back start anew."""
+        self._events.clear()
+        self._next += 1
 
     @property
     def clients(self) -> int:
@@ -102,6 +115,7 @@ class LiveFeed:
                     yield b": still here\n\n"
         finally:
             self._signals.discard(signal)
+            self._left_at = time.monotonic()
 
     def _position(self, last_id: str) -> tuple[int, bytes]:
         epoch, _, number = last_id.rpartition("-")

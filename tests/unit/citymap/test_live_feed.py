@@ -205,3 +205,23 @@ def test_changes_of_what_no_layer_shows_are_told_when_it_comes_or_goes_only(told
     told.changes(city, [change(entity, ChangeKind.CREATED), change(entity)])
     told.changes(city, [change(entity, ChangeKind.DELETED)])
     assert told.told == [("default", "types", {"type": term("Statistics")})] * 2
+
+
+async def test_a_page_that_comes_back_after_changes_were_left_out_starts_anew() -> None:
+    feed = LiveFeed("e", 10, 5)
+    feed.announce("default", "entity", {"id": "urn:a"})
+    newest = "e-1"
+    feed.forget()
+    stream = feed.stream("default", newest, 60.0)
+    assert b"event: reset" in await anext(stream)
+    await stream.aclose()
+
+
+async def test_watched_holds_on_for_a_while_after_the_last_page_left() -> None:
+    feed = LiveFeed("e", 10, 5)
+    assert not feed.watched
+    stream = feed.stream("default", "", 60.0)
+    await anext(stream)
+    assert feed.watched
+    await stream.aclose()
+    assert feed.watched

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,11 @@ class Subscriptions:
         self._limits = limits
         self._live: dict[Key, Standing] = {}
         self._index: InterestIndex[Key] = InterestIndex()
+        self._prepare: Callable[[], Awaitable[None]] | None = None
+
+    def before_first(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Await `prepare` before the first subscription: changes until then are left out of matching."""
+        self._prepare = prepare
 
     async def load(self) -> int:
         """Fill the live set from the store; returns how many there are."""
@@ -68,6 +74,8 @@ class Subscriptions:
         require(caller, Role.WRITER)
         subscription = parse_subscription(document, context, self._limits, new_id=new_urn("Subscription"))
         self._check(subscription)
+        if not self._live and self._prepare is not None:
+            await self._prepare()
         now = iso(self._clock.now())
         standing = Standing(caller.tenant, subscription, context.source, now, now)
         if not await self._records.add(caller.tenant, KIND, subscription.id, _record(standing)):

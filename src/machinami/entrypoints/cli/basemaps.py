@@ -20,7 +20,7 @@ NONE = "-"
 async def import_basemap(options: Options, file: Path, name: str, credit: str, licence: str, link: str) -> int:
     """Hand a file to the city; it copies the file itself."""
     words = {"name": name, "credit": credit, "licence": licence, "link": link}
-    async with joined(options) as city:
+    async with joined(options, begin=True) as city:
         made = await city.json("POST", "/api/basemaps", {"path": str(file), **words})
     show({"name": made["name"], "id": made["id"], "credit": made["credit"], "licence": made["licence"] or NONE})
     return 0

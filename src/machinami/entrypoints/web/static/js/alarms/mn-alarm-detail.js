@@ -101,7 +101,7 @@ export class MnAlarmDetail extends MnElement {
       ${more.deliveries.length ? html`<h3>${t("alarm.deliveries")}</h3><div class="table-scroll" tabindex="0" role="region" aria-label=${t("alarm.deliveries")}><table class="table compact"><thead><tr><th scope="col">${t("delivery.to")}</th><th scope="col">${t("delivery.state")}</th><th scope="col" class="num">${t("delivery.attempts")}</th><th scope="col">${t("delivery.at")}</th></tr></thead><tbody>
         ${more.deliveries.map((row) => html`<tr><td class="id">${row.subscriber}</td><td>${known(`delivery.${row.state}`, row.state)}${row.error ? html` <span class="muted">${row.error}</span>` : ""}</td><td class="num">${row.attempts}</td><td class="num">${moment(row.at)}</td></tr>`)}</tbody></table></div>` : ""}
       <h3>${t("alarm.history")}</h3>
-      <ol class="history">${more.history.map((row) => html`<li><time datetime=${row.at} class="num">${moment(row.at)}</time><span><b>${known(`step.${row.what}`, row.what)}</b> <span class="muted" lang="ja">${row.by}</span>${row.text ? html`<br /><span lang="ja">${row.text}</span>` : ""}</span></li>`)}</ol>`;
+      <ol class="history">${more.history.map((row) => html`<li><time datetime=${row.at} class="num">${moment(row.at)}</time><span><b>${known(`step.${row.what}`, row.what)}</b> <span class="muted" lang="ja">${known(`source.${row.by}`, row.by)}</span>${row.text ? html`<br /><span lang="ja">${row.text}</span>` : ""}</span></li>`)}</ol>`;
   }
 
   render() {

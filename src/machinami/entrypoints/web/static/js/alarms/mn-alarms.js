@@ -204,7 +204,7 @@ export class MnAlarms extends MnElement {
         ${severity(row.severity)}
         <span class="alarm-what"><strong>${headline(row)}</strong>${honestMarks(row)}<small><span lang="ja">${row.area_name}</span>${row.count > 1 ? html` · ${t("alarms.reports", { n: row.count })}` : ""}</small></span>
         <span class="alarm-when"><time datetime=${row.raised_at}>${moment(row.raised_at)}</time><small>${age(row.raised_at)}</small>${issued(row) ? html`<small class="issued">${issued(row)}</small>` : ""}</span>
-        <span class="alarm-state"><span>${axes(row)}</span><small>${row.acknowledged_by ? html`<span lang="ja">${row.acknowledged_by}</span> ${moment(row.acknowledged_at)}` : ""}${row.assigned_to ? html` → <span lang="ja">${row.assigned_to}</span>` : ""}${isShelved(row) ? html` ${t("alarm.shelved")} ${moment(row.shelved_until)}` : ""}</small>${isFinished(row) ? html`<small class="finished">${t("alarms.finished")}</small>` : ""}</span>
+        <span class="alarm-state"><span>${axes(row)}</span><small>${row.acknowledged_by ? html`<span lang="ja">${row.acknowledged_by}</span> <span class="nowrap">${moment(row.acknowledged_at)}</span>` : ""}${row.assigned_to ? html` → <span lang="ja">${row.assigned_to}</span>` : ""}${isShelved(row) ? html` ${t("alarm.shelved")} <span class="nowrap">${moment(row.shelved_until)}</span>` : ""}</small>${isFinished(row) ? html`<small class="finished">${t("alarms.finished")}</small>` : ""}</span>
       </button>
       ${isFinished(row) ? this.closing(row) : this.acknowledging(row)}
     </li>`;

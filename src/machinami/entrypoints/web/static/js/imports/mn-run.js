@@ -8,7 +8,7 @@ import { icon } from "../core/icons.js";
 import { markReady, probe } from "../core/start.js";
 import { live } from "../core/stream.js";
 import { broken, waiting } from "../shell/empty.js";
-import { rejectedRows, stateOf, unreadFiles } from "./state.js";
+import { isPartial, rejectedRows, stateOf, unreadFiles } from "./state.js";
 import "./mn-findings.js";
 import "./mn-mapping.js";
 
@@ -79,15 +79,20 @@ export class MnRun extends MnElement {
   head(run) {
     const dry = run.state === "dry_run";
     const state = stateOf(run);
-    const lost = { files: whole(unreadFiles(run)), rows: whole(rejectedRows(run)) };
     return html`<header class="page-head"><p class="crumbs"><a href="/import" @click=${(/** @type {Event} */ event) => { event.preventDefault(); this.again(); }}>${t("page.import")}</a></p>
       <h1>${t(`run.title.${state}`)}</h1>
       <p class="muted">${run.by ? html`<span lang="ja">${run.by}</span> · ` : ""}${run.started_at ? moment(run.started_at) : ""}</p></header>
       ${run.state === "running" ? this.running() : ""}
       ${run.problem ? html`<div class="notice notice-error" role="alert"><b>${both(run.problem, "detail")}</b><br />${both(run.problem, "remedy")}</div>` : ""}
       ${dry ? html`<div class="notice"><p>${t("run.dry.text")}</p>${this.repeat ? html`<button class="button primary" @click=${() => this.repeat?.()}>${icon("import")}${t("run.dry.repeat")}</button>` : html`<button class="button" @click=${() => this.again()}>${t("run.dry.again")}</button>`}</div>` : ""}
-      ${dry && (unreadFiles(run) || rejectedRows(run)) ? html`<div class="notice notice-error"><p>${t("run.partly.text", lost)}</p></div>` : ""}
-      ${state === "done" || state === "partly" ? html`<div class="notice ${state === "done" ? "notice-ok" : "notice-error"}"><p>${state === "done" ? t("run.done.text") : t("run.partly.text", lost)}</p><a class="button primary" href="/">${icon("map")}${t("alarm.map")}</a> <button class="button" @click=${() => this.again()}>${t("run.another")}</button></div>` : ""}`;
+      ${dry && isPartial(run) ? html`<div class="notice notice-error"><p>${this.lost(run)}</p></div>` : ""}
+      ${state === "done" || state === "partly" ? html`<div class="notice ${state === "done" ? "notice-ok" : "notice-error"}"><p>${state === "done" ? t("run.done.text") : this.lost(run)}</p><a class="button primary" href="/">${icon("map")}${t("alarm.map")}</a> <button class="button" @click=${() => this.again()}>${t("run.another")}</button></div>` : ""}`;
+  }
+
+  /** What could not be taken in. @param {Run} run */
+  lost(run) {
+    const [files, rows] = [unreadFiles(run), rejectedRows(run)];
+    return [files && t("run.lost.files", { n: whole(files) }), rows && t("run.lost.rows", { n: whole(rows) }), t("run.lost.why")].filter(Boolean).join(" ");
   }
 
   running() {

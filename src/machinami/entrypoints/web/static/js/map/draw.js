@@ -162,9 +162,9 @@ export class Drawing {
       {
         id: `point-${layer.id}`, type: "symbol", source: layer.live ? "moving" : "still", filter: ["all", NO_CLUSTER, here],
         layout: {
-          "icon-image": chipName(layer, theme()), "icon-allow-overlap": true, "icon-ignore-placement": true,
+          "icon-image": chipName(layer, theme()), "icon-allow-overlap": true, "icon-ignore-placement": false,
           "icon-size": sized(["interpolate", ["linear"], ["zoom"], 8, layer.live ? 0.85 : 0.6, 12, layer.live ? 1 : 0.75, 14.5, 1, 18, 1.25]),
-          "text-font": FONT, "text-size": sized(12), "text-offset": [0, 1.4], "text-anchor": "top", "text-optional": true, "text-max-width": 10, "text-padding": 3,
+          "text-font": FONT, "text-size": sized(12), "text-variable-anchor": ["top", "bottom", "right", "left"], "text-radial-offset": 1.4, "text-justify": "auto", "text-optional": true, "text-max-width": 10, "text-padding": 3,
           "text-field": ["step", ["zoom"], "", BRIEF_ZOOM, brief, layer.live ? 12.5 : 14.3, named],
         },
         paint: { ...this.textPaint(), "icon-opacity": ["case", ["get", "stale"], 0.45, 1] },

@@ -59,7 +59,7 @@ export class MnSide extends MnElement {
           ? html`<ul class="alarm-strip">${rows.slice(0, 50).map((row) => html`<li>${alarmRow(row, null, () => this.flyTo(row))}</li>`)}</ul>
               <a class="button" href="/operations">${t("bell.all")}</a>`
           : html`<p class="calm">${icon("check")}${t("alarms.none")}</p>`}
-        ${stillOpen()}
+        ${stillOpen()}${rows.length || !openAlarms().length ? "" : html`<a class="button" href="/operations">${t("bell.all")}</a>`}
       </div>`;
   }
 

@@ -268,7 +268,7 @@ def test_a_chunked_body_is_refused_once_it_is_too_large(server: Client) -> None:
         ("/api/imports", "Content-Type: multipart/form-data; boundary=x\r\n"),
     ):
         with socket.create_connection((host, int(port)), 30) as line:
-            line.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Transfer-Encoding: chunked\r\n\r\n".encode())
+            line.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Transfer-Encoding: chunked\r\n\r\n".encode())
             chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
             if path == "/api/imports":
                 head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'

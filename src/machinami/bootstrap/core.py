@@ -208,6 +208,9 @@ class Core:
         async def unwatched(_: Cursor, __: Cursor) -> None:
             self.live.forget()
 
+        async def unruled(old: Cursor, new: Cursor) -> None:
+            await self.store.pool.run(lambda connection: cursors.advance(connection, ALARMS_CONSUMER, old, new))
+
         async def unsubscribed(old: Cursor, new: Cursor) -> None:
             await self.deliveries.commit_matches(SUBSCRIPTIONS_CONSUMER, old, new, [])
 
@@ -220,8 +223,11 @@ class Core:
         self._readers = [
             ChangeReader("live pages", newest, read, live, interest=Interest(lambda: self.live.watched, newest, unwatched)),
             matching,
-            ChangeReader("alarm rules", lambda: cursors.load(ALARMS_CONSUMER), read, consumer.handle, consumer.idle),
-        ]
+            ChangeReader(
+                "alarm rules", lambda: cursors.load(ALARMS_CONSUMER), read, consumer.handle, consumer.idle,
+                Interest(lambda: self.alarms.has_rules, newest, unruled),
+            ),
+        ]  # fmt: skip
         for reader in self._readers:
             self.store.on_commit(reader.wake)
             self._tasks.append(asyncio.create_task(reader.run(), name=reader.name))

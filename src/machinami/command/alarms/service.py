@@ -50,6 +50,11 @@ class Alarms:
             by_type[ALERT if isinstance(rule, LevelRule) else rule.entity_type].append(rule)
         self._by_type = dict(by_type)
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether any change could raise an alarm."""
+        return bool(self._rules)
+
     async def find(
         self, caller: Caller, state: str = "active", limit: int = LIST_MAX, entity_id: str | None = None
     ) -> AlarmPage:

@@ -85,9 +85,9 @@ async def _answers(data: Path) -> bool:
 async def _client(data: Path) -> AsyncIterator[CityClient]:
     descriptor = os.open(data, os.O_PATH | os.O_DIRECTORY)  # a socket's own path may have 107 characters only
     try:
-        connector = aiohttp.UnixConnector(f"/proc/self/fd/{descriptor}/{SOCKET_NAME}")
+        path = f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"
         timeout = aiohttp.ClientTimeout(total=LONG_S)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=timeout) as session:
             yield CityClient(session)
     finally:
         os.close(descriptor)

@@ -23,9 +23,9 @@ async def run_server(options: Options, host: str, port: int) -> int:
     if options.dev and not is_loopback(host):
         raise Refusal("cli.dev.loopback_only", host=host)
     address = bind(host, port)
+    core = Core(options)
     claim(options.data, Use.DEVELOPMENT if options.dev else Use.CITY)
     stop = stop_signal()
-    core = Core(options)
     await core.open()
     listeners = Listeners(core)
     calm_collector()
@@ -47,9 +47,9 @@ async def run_city(options: Options, port: int, lan_port: int) -> int:
     """`up`: the set-up on this computer only; once an administrator exists, TLS for the network as well."""
     console = Console(soft_wrap=True)
     here = bind("127.0.0.1", port)
+    core = Core(options)
     claim(options.data, Use.CITY)
     stop = stop_signal()
-    core = Core(options)
     with console.status("Machinami を起動しています… / Starting Machinami …"):
         await core.open()
     listeners = Listeners(core)

@@ -161,7 +161,13 @@ ROWS = {
         "See the README for what works.",
         "README の対応状況を確かめてください。",
     ),
-    "security.access.foreign_page": ErrorText(Kind.FORBIDDEN, "Development mode answers pages of this computer only, not {origin}.", "開発モードは、この端末の画面にだけ応答します({origin} は不可)。", "Open the console at the address that the program printed.", "プログラムが表示したアドレスで開いてください。"),
+    "security.access.foreign_page": ErrorText(
+        Kind.FORBIDDEN,
+        "Development mode answers pages of this computer only, not {origin}.",
+        "開発モードは、この端末の画面にだけ応答します({origin} は不可)。",
+        "Open the console at the address that the program printed.",
+        "プログラムが表示したアドレスで開いてください。",
+    ),
     "security.access.other_tenant": ErrorText(
         Kind.NONEXISTENT_TENANT,
         "Your key doesn't belong to the tenant {tenant}.",

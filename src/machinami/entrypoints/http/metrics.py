@@ -54,9 +54,7 @@ class _Requests(Collector):
         self._sum += seconds
 
     def collect(self) -> list[Metric]:
-        requests = CounterMetricFamily(
-            "machinami_http_requests", "Requests by method and status.", labels=["method", "status"]
-        )
+        requests = CounterMetricFamily("machinami_http_requests", "Requests by method and status.", labels=["method", "status"])
         for (method, status), count in sorted(self._counts.items()):
             requests.add_metric([method, str(status)], count)
         names = [*(str(one) for one in SECONDS), "+Inf"]

@@ -19,7 +19,22 @@ KINDS = (
     "Property", "Relationship", "GeoProperty", "LanguageProperty", "VocabProperty", "ListProperty", "ListRelationship",
     "JsonProperty", None,
 )  # fmt: skip
-MEMBERS = ["type", "value", "object", "languageMap", "vocab", "valueList", "objectList", "json", "datasetId", "observedAt", "unitCode", "objectType", "scope", "expiresAt"]
+MEMBERS = [
+    "type",
+    "value",
+    "object",
+    "languageMap",
+    "vocab",
+    "valueList",
+    "objectList",
+    "json",
+    "datasetId",
+    "observedAt",
+    "unitCode",
+    "objectType",
+    "scope",
+    "expiresAt",
+]
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "id", "a", "coordinates"]), inner),

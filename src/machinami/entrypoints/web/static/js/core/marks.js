@@ -2,5 +2,12 @@
 import { html } from "lit";
 import { t } from "./i18n.js";
 
+/** So many letters of a mark tell it: "simulated" says the same as "Simulation". */
+const STEM = 6;
+
 /** The mark as a tag, unless the name beside it says so already. @param {string | null | undefined} label @param {string} name */
-export const markTag = (label, name) => (label && !name.toLowerCase().includes(t(`mark.${label}`).toLowerCase()) ? html` <span class="tag">${t(`mark.${label}`)}</span>` : "");
+export function markTag(label, name) {
+  if (!label) return "";
+  const word = t(`mark.${label}`);
+  return name.toLowerCase().includes(word.slice(0, STEM).toLowerCase()) ? "" : html` <span class="tag">${word}</span>`;
+}

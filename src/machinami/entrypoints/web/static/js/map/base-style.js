@@ -26,7 +26,7 @@ function layers() {
 /** @returns {any[]} label layers, drawn above the base and below the city's layers */
 function labels() {
   const paint = { "text-color": token("--map-label"), "text-halo-color": token("--map-halo"), "text-halo-width": 1.6 };
-  const text = { "text-field": labelText(), "text-font": FONT, "text-padding": 6, "text-max-width": 9, "text-variable-anchor": ["center", "bottom", "top", "left", "right"], "text-radial-offset": 0.9, "text-justify": "auto" };
+  const text = { "text-field": labelText(), "text-font": FONT, "text-padding": 6, "text-max-width": 9, "text-variable-anchor": ["center", "bottom", "top", "left", "right"], "text-radial-offset": 1.5, "text-justify": "auto" };
   return [
     { id: "base-label-district", type: "symbol", source: "labels", filter: ofKind("district"), minzoom: 10.9, layout: { ...text, "text-size": sized(["interpolate", ["linear"], ["zoom"], 11, 11, 15, 15]) }, paint: { ...paint, "text-color": token("--map-label-soft") } },
     { id: "base-label-municipality", type: "symbol", source: "labels", filter: ofKind("municipality"), minzoom: 8.2, maxzoom: 13.5, layout: { ...text, "text-letter-spacing": 0.12, "text-size": sized(["interpolate", ["linear"], ["zoom"], 8.5, 11, 11, 16, 13, 20]) }, paint },

@@ -19,8 +19,8 @@ import "./mn-base-choice.js";
 const WATCHDOG_MS = 15_000;
 const STALE_CHECK_MS = 15_000;
 const ALARM_SETTLE_MS = 300;
-/** How near a search result is shown: the bundled base map has no streets, so that closer in nothing is around it. */
-const FOUND_ZOOM = { bundled: 14.4, detailed: 16 };
+/** How near a search result is shown: the bundled base map has no streets, so that nearer nothing would be around it. */
+const FOUND_ZOOM = { bundled: 15, detailed: 16 };
 
 export class MnMap extends MnElement {
   static properties = { city: { state: true }, problem: { state: true }, webgl: { state: true } };

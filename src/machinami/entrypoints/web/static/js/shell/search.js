@@ -30,7 +30,7 @@ export function go(found) {
     searches.dispatchEvent(new CustomEvent("go", { detail: found }));
   } else if (placed) {
     const select = found.id ? `&select=${encodeURIComponent(found.id)}` : "";
-    location.assign(`/?at=${found.lat},${found.lon},14.4${select}`);
+    location.assign(`/?at=${found.lat},${found.lon},15${select}`);
   } else if (found.id) {
     location.assign(`/entities/${found.id}`);
   }

@@ -11,6 +11,13 @@ def is_past(expires_at: str | None, now: str) -> bool:
     return expires_at is not None and parse_instant(expires_at) <= parse_instant(now)
 
 
+def can_expire(entity: Entity) -> bool:
+    """Whether the entity or any instance of its attributes has a time at which it goes (4.22)."""
+    return entity.expires_at is not None or any(
+        "expiresAt" in one for instances in entity.attributes.values() for one in instances
+    )
+
+
 def living(entity: Entity | None, now: str) -> Entity | None:
     """The entity as it may be shown at `now`: None if it expired, without its expired attribute instances.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from machinami.data.entities.decisions import Decide, Decision
-from machinami.data.entities.expiry import living
+from machinami.data.entities.expiry import can_expire, living
 from machinami.data.entities.rules import remove_expired
 from machinami.data.matching.selectors import type_matches
 from machinami.data.ports import EntityStore, HistoryQuery, Mutation, QueryResult, TypeCount
@@ -18,6 +18,7 @@ from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.query import EntityQuery, Page, TypeSelection
 
 SWEEP_BATCH = 500
+LASTING_MAX = 10_000
 
 
 class Entities:
@@ -26,6 +27,7 @@ class Entities:
     def __init__(self, store: EntityStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._lasting: dict[tuple[str, str], Entity] = {}
 
     async def apply(self, caller: Caller, entity_id: str, decide: Decide, label: str = "") -> Decision:
         """Carry out one rule of `rules` on one entity, durably; raises what the rule raises."""
@@ -49,7 +51,15 @@ class Entities:
     async def retrieve(self, caller: Caller, entity_id: str, where: TypeSelection | None = None) -> Entity:
         """The entity as it stands (CIM 009 5.7.1), without what has expired; `where` also asks for a type."""
         require(caller, Role.READER)
-        entity = living(await self._store.get(caller.tenant, entity_id), iso(self._clock.now()))
+        entity = await self._store.get(caller.tenant, entity_id)
+        key = (caller.tenant, entity_id)
+        if entity is not None and self._lasting.get(key) is not entity:
+            if can_expire(entity):
+                entity = living(entity, iso(self._clock.now()))
+            else:
+                self._lasting[key] = entity
+                if len(self._lasting) > LASTING_MAX:
+                    del self._lasting[next(iter(self._lasting))]
         if entity is None or (where is not None and not type_matches(where, entity.types)):
             raise Refusal("data.entity.does_not_exist", id=entity_id)
         return entity

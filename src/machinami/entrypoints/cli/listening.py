@@ -81,7 +81,7 @@ class Listeners:
     async def _serve(self, asgi: Any, bound: socket.socket, certificate: Path | None) -> None:
         config = uvicorn.Config(
             asgi, log_config=None, access_log=False, lifespan="off", http=JoinedProtocol, loop="none", server_header=False,
-            timeout_graceful_shutdown=STOP_S, ssl_certfile=certificate, timeout_keep_alive=30,
+            proxy_headers=False, timeout_graceful_shutdown=STOP_S, ssl_certfile=certificate, timeout_keep_alive=30,
         )  # fmt: skip
         server = QuietServer(config)
         task = asyncio.create_task(server.serve(sockets=[bound]), name="http")

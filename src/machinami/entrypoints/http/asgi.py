@@ -104,8 +104,17 @@ class Server:
         except ValueError as error:
             raise Refusal("http.query.not_valid", name="query", value="…", wanted="an encoded query string") from error
         body = b"" if method in ("GET", "DELETE") else await read_body(headers, receive, self._body_bytes_max)
-        base_url = f"{scope.get('scheme', 'http')}://{headers.get('host', 'localhost')}"
+        base_url = f"{scheme_of(scope, headers)}://{headers.get('host', 'localhost')}"
         return await handler(Call(method, raw_path, caller, headers, query, body, segments, base_url))
+
+
+def scheme_of(scope: Scope, headers: Mapping[str, str]) -> str:
+    """`https` also behind a proxy on this computer that says so; from elsewhere the header is not believed."""
+    forwarded = headers.get("x-forwarded-proto")
+    client = scope.get("client")
+    if forwarded in ("http", "https") and client and client[0] in ("127.0.0.1", "::1"):
+        return forwarded
+    return str(scope.get("scheme", "http"))
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, bytes_max: int) -> bytes:

@@ -49,15 +49,16 @@ def set_to(tenant: str, level: Any) -> Mutation:
 
 def plus_one(entity: Entity | None, now: str) -> Decision:
     assert entity is not None
-    return set_to("", entity.attributes[LEVEL][0]["value"] + 1).decide(entity, now)
+    level = [{"type": "Property", "value": entity.attributes[LEVEL][0]["value"] + 1}]
+    return rules.partial_update(entity.id, LEVEL, level)(entity, now)
 
 
 def with_level(level: float) -> EntityQuery:
     return EntityQuery(condition=Compare(AttributePath(LEVEL), Comparison.EQUAL, (level,)))
 
 
-async def level_of(store: PostgresStore, tenant: str) -> Any:
-    entity = await store.get(tenant, GAUGE)
+async def level_of(store: PostgresStore, tenant: str, number: int = 1) -> Any:
+    entity = await store.get(tenant, gauge(number).id)
     return entity.attributes[LEVEL][0]["value"] if entity else None
 
 
@@ -121,6 +122,56 @@ async def test_write_loses_no_update_when_two_processes_write_at_once(
     assert await level_of(other, tenant) == len(written)
     assert len(await postgres.changes(start, 1_000)) == len(written)
     assert len(await postgres.history(HistoryQuery(tenant, GAUGE, LEVEL, limit=1_000))) == len(written) + 1
+
+
+async def test_large_writes_of_the_same_entities_wait_for_each_other(postgres: PostgresStore, tenant: str) -> None:
+    """Much waits, so several groups are under way at once: never one entity in two of them."""
+    many = range(150)
+    await postgres.write([new(tenant, gauge(number, 0)) for number in many])
+    up = [Mutation(tenant, gauge(number).id, plus_one) for number in many]
+    await asyncio.gather(*(postgres.write(up[first:] + up[:first]) for first in range(0, 150, 10)))
+    assert postgres.writer.conflicts == 0
+    assert [await level_of(postgres, tenant, number) for number in many] == [15] * 150
+
+
+async def test_large_writes_of_different_entities_are_committed_alongside(
+    postgres: PostgresStore, database: Database, tenant: str
+) -> None:
+    """While one commit is held up by a lock, another large write is acknowledged; a small one waits to share the next."""
+    await postgres.write([new(tenant, gauge(1, 0))])
+    connection = await database.connect()
+    try:
+        async with connection.transaction():
+            await connection.execute("select 1 from entity where tenant = $1 for update", tenant)
+            held = asyncio.create_task(postgres.write([Mutation(tenant, GAUGE, plus_one)]))
+            await asyncio.sleep(0.05)
+            small = asyncio.create_task(postgres.write([new(tenant, gauge(2))]))
+            await asyncio.sleep(0.05)
+            assert not small.done()
+            behind = asyncio.create_task(postgres.write([Mutation(tenant, GAUGE, plus_one)]))
+            await postgres.write([new(f"{tenant}2", gauge(number)) for number in range(1_000, 1_200)])
+            assert (held.done(), behind.done()) == (False, False)
+    finally:
+        await connection.close()
+    await asyncio.gather(held, small, behind)
+    assert await level_of(postgres, tenant) == 2
+    assert postgres.writer.conflicts == 0
+
+
+async def test_stop_commits_everything_submitted_when_several_groups_are_under_way(
+    database: Database, clock: VirtualClock, tenant: str, postgres: PostgresStore
+) -> None:
+    store = PostgresStore(database.arguments, clock, Settings(), cached_reads=False)
+    await store.open()
+    await store.write([new(tenant, gauge())])
+    writes = [
+        asyncio.create_task(store.write([*(new(tenant, gauge(number)) for number in range(first, first + 120)), *same]))
+        for first, same in zip(range(1_000, 3_000, 200), [[], [Mutation(tenant, GAUGE, plus_one)]] * 5, strict=True)
+    ]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(store.close(), 30)
+    assert [isinstance(one, MachinamiError) for write in writes for one in await write] == [False] * 1_205
+    assert await level_of(postgres, tenant) == 6
 
 
 async def test_write_creates_once_when_two_processes_create_at_once(

@@ -62,9 +62,9 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "commit_mutations_max",
         "writes",
-        1_000,
-        "Most writes that share one commit.",
-        "一回のコミットにまとめる書き込みの上限。",
+        200,
+        "Most writes of several requests that share one commit.",
+        "複数の要求の書き込みを一回のコミットにまとめるときの上限。",
     ),
     Setting(
         "entity_cache_max",

@@ -1,13 +1,14 @@
 """The one group-committing writer: writes that arrive while a commit runs share the next one (trust-N4).
 
 `submit` returns when the caller's mutations are committed and fsynced. A mutation whose rule refuses fails alone; if
-the server refuses a whole group for one row's sake, its members are tried one by one.
+the server refuses a whole group for one row's sake, its members are tried one by one. When much waits, further
+groups are decided and sent while the server works on the first; no entity is ever in two of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ from machinami.kernel.ids import shard_of
 
 log = structlog.get_logger()
 CONFLICT_RETRIES_MAX = 10
+LANES = 3
+ALONGSIDE_MIN = 100
+"""Mutations worth a commit beside one under way; fewer wait for it and share the next, which costs the server less."""
 Result = Decision | MachinamiError
 
 READ = """select e.tenant, e.id, e.sequence, e.version, e.document from entity e
@@ -76,40 +80,69 @@ class _Call:
     done: asyncio.Future[list[Result]]
 
 
+class _Lane:
+    """One connection and the task that commits over it."""
+
+    def __init__(self, arguments: ConnectArguments) -> None:
+        self._arguments = arguments
+        self._connection: asyncpg.Connection | None = None
+        self.wake = asyncio.Event()
+        self.keys: set[Key] = set()
+        self.task: asyncio.Task[None] | None = None
+
+    async def connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            connection = await connect(self._arguments)
+            await connection.execute(PLANS)
+            self._connection = connection
+        return self._connection
+
+    def disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            connection.terminate()
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close(timeout=5.0)
+
+
 class Writer:
-    """Owns one connection and one task. `on_commit` is called after each commit, to wake readers of the change log."""
+    """Owns the lanes. `on_commit` is called after each commit, to wake readers of the change log."""
 
     def __init__(
         self, arguments: ConnectArguments, clock: Clock, cache: EntityCache, *,
         mutations_max: int, queue_max: int, keep_history: bool, on_commit: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._arguments = arguments
         self._clock = clock
         self._cache = cache
         self._mutations_max = mutations_max
         self._queue_max = queue_max
         self._keep_history = keep_history
         self._on_commit = on_commit
-        self._connection: asyncpg.Connection | None = None
-        self._calls: list[_Call] = []
+        self._lanes = [_Lane(arguments) for _ in range(LANES)]
+        self._calls: deque[_Call] = deque()
         self._waiting = 0
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._accepting = False
         self.commits = 0
         self.mutations = 0
+        self.conflicts = 0
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="store-writer")
+        self._accepting = True
+        for number, lane in enumerate(self._lanes):
+            lane.task = asyncio.create_task(self._run(lane), name=f"store-writer-{number}")
 
     async def stop(self) -> None:
         """Finish what was submitted, then end."""
-        if self._task is not None:
-            task, self._task = self._task, None
-            self._wake.set()
-            await task
-        if self._connection is not None:
-            await self._connection.close(timeout=5.0)
-            self._connection = None
+        self._accepting = False
+        for lane in self._lanes:
+            lane.wake.set()
+        for lane in self._lanes:
+            if lane.task is not None:
+                await lane.task
+            await lane.close()
 
     @property
     def waiting(self) -> int:
@@ -117,24 +150,35 @@ class Writer:
         return self._waiting
 
     async def submit(self, mutations: Sequence[Mutation]) -> list[Result]:
-        if self._task is None:
+        if not self._accepting:
             raise Unavailable("data.store.unavailable", reason="stopping")
         if self._waiting + len(mutations) > self._queue_max and self._waiting:
             raise Unavailable("data.store.busy", waiting=str(self._waiting))
         call = _Call(mutations, asyncio.get_running_loop().create_future())
         self._calls.append(call)
         self._waiting += len(mutations)
-        self._wake.set()
+        self._stir()
         return await call.done
 
-    async def _run(self) -> None:
+    def _stir(self) -> None:
+        """Wake a lane if a commit may begin; it takes its calls a moment later, so that others can join."""
+        if self._may_begin():
+            for lane in self._lanes:
+                if not lane.keys:
+                    lane.wake.set()
+                    return
+
+    def _may_begin(self) -> bool:
+        return self._waiting >= ALONGSIDE_MIN or not any(lane.keys for lane in self._lanes)
+
+    async def _run(self, lane: _Lane) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._calls:
-                calls = self._take()
+            await lane.wake.wait()
+            lane.wake.clear()
+            while calls := self._take(lane):
+                self._stir()
                 try:
-                    await self._commit(calls)
+                    await self._commit(lane, calls)
                 except Exception as error:
                     log.exception("writer failed")
                     failure = error if isinstance(error, MachinamiError) else Unavailable(
@@ -143,27 +187,38 @@ class Writer:
                     for call in calls:
                         if not call.done.done():
                             call.done.set_exception(failure)
-            if self._task is None:
+                finally:
+                    lane.keys = set()
+            if not self._accepting:
                 return
 
-    def _take(self) -> list[_Call]:
-        size = taken = 0
-        for call in self._calls:
-            if taken and size + len(call.mutations) > self._mutations_max:
+    def _take(self, lane: _Lane) -> list[_Call]:
+        """The calls of the lane's next commit, in order of arrival, up to one that touches an entity under way elsewhere."""
+        calls: list[_Call] = []
+        if not self._may_begin():
+            return calls
+        elsewhere = [other.keys for other in self._lanes if other.keys]
+        size = 0
+        while self._calls:
+            call = self._calls[0]
+            if calls and size + len(call.mutations) > self._mutations_max:
                 break
+            keys = {(mutation.tenant, mutation.entity_id) for mutation in call.mutations}
+            if any(not keys.isdisjoint(others) for others in elsewhere):
+                break
+            lane.keys |= keys
             size += len(call.mutations)
-            taken += 1
-        calls, self._calls = self._calls[:taken], self._calls[taken:]
+            calls.append(self._calls.popleft())
         self._waiting -= size
         return calls
 
-    async def _commit(self, calls: list[_Call]) -> None:
+    async def _commit(self, lane: _Lane, calls: list[_Call]) -> None:
         mutations = [mutation for call in calls for mutation in call.mutations]
-        results = await self._commit_together(mutations)
+        results = await self._commit_together(lane, mutations)
         if results is None:
             results = []
             for mutation in mutations:
-                alone = await self._commit_together([mutation])
+                alone = await self._commit_together(lane, [mutation])
                 results.append(alone[0] if alone else Refusal("data.entity.not_storable", id=mutation.entity_id))
         place = 0
         for call in calls:
@@ -172,11 +227,11 @@ class Writer:
                 call.done.set_result(results[place:end])
             place = end
 
-    async def _commit_together(self, mutations: Sequence[Mutation]) -> list[Result] | None:
+    async def _commit_together(self, lane: _Lane, mutations: Sequence[Mutation]) -> list[Result] | None:
         """The results after the commit; None if the server refused the group's data."""
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
-                connection = await self._connected()
+                connection = await lane.connected()
                 group = Group(await self._read(connection, mutations), self._clock.now(), self._keep_history)
                 results = [_decide(group, mutation) for mutation in mutations]
                 if not group.empty:
@@ -186,15 +241,16 @@ class Writer:
             except asyncpg.PostgresError as error:
                 self._forget(mutations)
                 if error.sqlstate in ("MN001", "40001", "40P01"):
+                    self.conflicts += 1
                     continue
                 if isinstance(error, UNREACHABLE):
-                    await self._disconnect()
+                    lane.disconnect()
                     raise Unavailable("data.store.unavailable", reason=type(error).__name__) from error
                 log.warning("group refused", error=str(error), mutations=len(mutations))
                 return None
             except UNREACHABLE as error:
                 self._forget(mutations)
-                await self._disconnect()
+                lane.disconnect()
                 raise Unavailable("data.store.unavailable", reason=type(error).__name__) from error
         raise Unavailable("data.store.conflict", tries=str(CONFLICT_RETRIES_MAX))
 
@@ -229,18 +285,6 @@ class Writer:
     def _forget(self, mutations: Sequence[Mutation]) -> None:
         for mutation in mutations:
             self._cache.drop((mutation.tenant, mutation.entity_id))
-
-    async def _connected(self) -> asyncpg.Connection:
-        if self._connection is None or self._connection.is_closed():
-            connection = await connect(self._arguments)
-            await connection.execute(PLANS)
-            self._connection = connection
-        return self._connection
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None and not connection.is_closed():
-            connection.terminate()
 
 
 def _decide(group: Group, mutation: Mutation) -> Result:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.prompt import Prompt
 from rich.table import Table
 
 from machinami.bootstrap.core import Options
 from machinami.entrypoints.cli.joining import joined
+from machinami.entrypoints.cli.terminal import terminal
 
 
 async def new_password(options: Options, name: str) -> int:
@@ -15,7 +15,7 @@ async def new_password(options: Options, name: str) -> int:
     password = Prompt.ask("新しいパスワード / new password", password=True)
     async with joined(options) as city:
         await city.json("POST", "/auth/password", {"name": name, "password": password})
-    Console().print(f"{name}: パスワードを変更しました / the password is changed")
+    terminal().print(f"{name}: パスワードを変更しました / the password is changed")
     return 0
 
 
@@ -23,7 +23,7 @@ async def create_key(options: Options, name: str, roles: list[str]) -> int:
     """Make an API key and show its secret, once."""
     async with joined(options) as city:
         made = await city.json("POST", "/auth/keys", {"name": name, "roles": roles})
-    console = Console(soft_wrap=True)
+    console = terminal(soft_wrap=True)
     console.print(f"[bold]{made['secret']}[/bold]", highlight=False)
     console.print("この鍵は一度しか表示されません / this secret is shown only once\nAuthorization: Bearer …")
     return 0
@@ -37,7 +37,7 @@ async def list_keys(options: Options) -> int:
     for key in keys:
         state = "revoked" if key["revoked"] else "valid"
         table.add_row(key["name"], key["prefix"], ", ".join(key["roles"]), key["created_at"], state)
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 
@@ -45,7 +45,7 @@ async def revoke_key(options: Options, name: str) -> int:
     """End a key at once."""
     async with joined(options) as city:
         await city.json("DELETE", f"/auth/keys/{name}")
-    Console().print(f"{name}: 失効しました / revoked")
+    terminal().print(f"{name}: 失効しました / revoked")
     return 0
 
 
@@ -53,7 +53,7 @@ async def add_webhook(options: Options, name: str, url: str) -> int:
     """Tell an address about every alarm."""
     async with joined(options) as city:
         await city.json("POST", "/api/alarm-webhooks", {"name": name, "url": url})
-    Console().print(f"{name}: {url}", highlight=False)
+    terminal().print(f"{name}: {url}", highlight=False)
     return 0
 
 
@@ -66,7 +66,7 @@ async def list_webhooks(options: Options) -> int:
     for one in webhooks:
         count = sum(letter["subscription"] == f"alarm-webhook:{one['id']}" for letter in dead)
         table.add_row(one["name"], one["url"], str(count))
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 
@@ -74,5 +74,5 @@ async def remove_webhook(options: Options, name: str) -> int:
     """Stop telling an address."""
     async with joined(options) as city:
         await city.json("DELETE", f"/api/alarm-webhooks/{name}")
-    Console().print(f"{name}: 削除しました / removed")
+    terminal().print(f"{name}: 削除しました / removed")
     return 0

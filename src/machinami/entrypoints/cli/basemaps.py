@@ -6,13 +6,13 @@ import asyncio
 from pathlib import Path
 from urllib.parse import quote
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from machinami.bootstrap.core import Options, read_archive
 from machinami.citymap.imported import Words, completed, drawable
 from machinami.entrypoints.cli.joining import joined
+from machinami.entrypoints.cli.terminal import terminal
 
 NONE = "-"
 
@@ -34,7 +34,7 @@ async def list_basemaps(options: Options) -> int:
     for one in found:
         zooms, size = f"{one['min_zoom']}-{one['max_zoom']}", f"{one['bytes'] / 1e6:,.1f}"
         table.add_row(*map(escape, (one["name"], one["kind"], zooms, size, one["credit"], one["licence"] or NONE)))
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 
@@ -42,7 +42,7 @@ async def remove_basemap(options: Options, name: str) -> int:
     """Remove an imported base map."""
     async with joined(options) as city:
         await city.json("DELETE", f"/api/basemaps/{quote(name, safe='')}")
-    Console().print(f"{name}: 削除しました / removed", markup=False, highlight=False)
+    terminal().print(f"{name}: 削除しました / removed", markup=False, highlight=False)
     return 0
 
 
@@ -67,6 +67,6 @@ async def check_basemap(options: Options, file: Path, credit: str, licence: str,
 
 def show(facts: dict[str, str]) -> None:
     """One fact per line, as it is: no markup, no line breaks of ours."""
-    console = Console(soft_wrap=True, markup=False, highlight=False)
+    console = terminal(soft_wrap=True, markup=False, highlight=False)
     for name, value in facts.items():
         console.print(f"{name + ':':<9} {value}")

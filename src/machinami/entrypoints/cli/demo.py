@@ -19,6 +19,7 @@ from machinami.command.alarms.presentation import row as alarm_row
 from machinami.entrypoints.cli.folders import Use, claim
 from machinami.entrypoints.cli.listening import Listeners, bind, stop_signal
 from machinami.entrypoints.cli.receiver import Receiver
+from machinami.entrypoints.cli.terminal import terminal
 from machinami.kernel.caller import development_caller
 
 JST = ZoneInfo("Asia/Tokyo")
@@ -81,7 +82,7 @@ class Narrator:
 
 async def run_demo(options: Options, port: int, fresh: bool) -> int:
     """Serve the demonstration until Ctrl-C."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal(highlight=False, soft_wrap=True)
     here = bind("127.0.0.1", port)
     claim(options.data, Use.DEMONSTRATION)
     stop = stop_signal()

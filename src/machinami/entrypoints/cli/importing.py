@@ -16,6 +16,7 @@ from rich.table import Table
 
 from machinami.bootstrap.core import Options
 from machinami.entrypoints.cli.joining import joined
+from machinami.entrypoints.cli.terminal import terminal
 from machinami.kernel.errors import Refusal
 from machinami.kernel.finding import Severity
 from machinami.linkage.importing.findings import SEVERITY_WORDS
@@ -102,7 +103,7 @@ class _Bar:
 
     def __init__(self, language: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress = Progress(*columns, console=terminal(stderr=True), transient=True)
         self._phases = PHASES[language]
         self._task = self._progress.add_task(self._phases["reading"], total=None)
 
@@ -122,7 +123,7 @@ class _Bar:
 def report(run: dict[str, Any], wanted: Wanted) -> int:
     """Print counts per sheet, then the findings that ask for something; the others are only counted."""
     ja = wanted.language == "ja"
-    console = Console(highlight=False)
+    console = terminal(highlight=False)
     if run["problem"]:
         problem = run["problem"]
         console.print(problem["detail_ja" if ja else "detail"], problem["remedy_ja" if ja else "remedy"], style="red")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvloop
-from rich.console import Console
 
 from machinami import __version__
 from machinami.bootstrap.core import Options
@@ -21,6 +20,7 @@ from machinami.bootstrap.profile import load_profile, plain_profile
 from machinami.entrypoints.cli import serving
 from machinami.entrypoints.cli.late import late
 from machinami.entrypoints.cli.logs import configure_logs
+from machinami.entrypoints.cli.terminal import terminal
 from machinami.kernel.error_texts import describe
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.settings import load
@@ -35,7 +35,7 @@ else:
     importing = late("machinami.entrypoints.cli.importing")
 
 app = typer.Typer(help="Machinami (街並み): an open-source City OS.", no_args_is_help=True, add_completion=False)
-errors = Console(stderr=True)
+errors = terminal(stderr=True)
 
 
 class Language(StrEnum):

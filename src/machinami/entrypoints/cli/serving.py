@@ -7,12 +7,12 @@ import gc
 import ipaddress
 import sys
 
-from rich.console import Console
 from rich.panel import Panel
 
 from machinami.bootstrap.core import Core, Options
 from machinami.entrypoints.cli.folders import Use, claim
 from machinami.entrypoints.cli.listening import Listeners, bind, stop_signal
+from machinami.entrypoints.cli.terminal import terminal
 from machinami.kernel.errors import Refusal
 
 SETUP_POLL_S = 1.0
@@ -45,7 +45,7 @@ async def run_server(options: Options, host: str, port: int) -> int:
 
 async def run_city(options: Options, port: int, lan_port: int) -> int:
     """`up`: the set-up on this computer only; once an administrator exists, TLS for the network as well."""
-    console = Console(soft_wrap=True)
+    console = terminal(soft_wrap=True)
     here = bind("127.0.0.1", port)
     core = Core(options)
     claim(options.data, Use.CITY)

@@ -202,6 +202,12 @@ class Application:
         core, watch = self._core, self.metrics.watch
         watch("commits", "Commits of the store's writer.", lambda: core.store.writer.commits, counts=True)
         watch("mutations", "Entity changes decided by the writer.", lambda: core.store.writer.mutations, counts=True)
+        watch(
+            "commit_conflicts",
+            "Commits decided again because an entity had moved on.",
+            lambda: core.store.writer.conflicts,
+            counts=True,
+        )
         watch("waiting_writes", "Changes that wait for a commit.", lambda: core.store.writer.waiting)
         watch("cached_entities", "Entities in the cache.", lambda: len(core.store.cache))
         watch("subscriptions", "Live subscriptions.", lambda: len(core.subscriptions))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from urllib.parse import unquote
 
 from machinami.entrypoints.http.messages import Answer, Call
 from machinami.kernel.errors import Refusal
 
 Handler = Callable[[Call], Awaitable[Answer]]
+Table = Mapping[str, Mapping[str, Handler]]
+"""Handlers by path pattern and method."""
 _Pattern = tuple[tuple[tuple[int, str], ...], tuple[int, ...], Mapping[str, Handler]]
 """Literal segments with their places, the places of `*`, and the handlers by method."""
 
@@ -19,7 +21,7 @@ class Routes:
     `open_to_all`: the handlers are called without asking who calls.
     """
 
-    def __init__(self, prefix: str, table: Mapping[str, Mapping[str, Handler]], *, open_to_all: bool = False) -> None:
+    def __init__(self, prefix: str, table: Table, *, open_to_all: bool = False) -> None:
         self.prefix = prefix
         self.open_to_all = open_to_all
         self.table = table
@@ -50,3 +52,15 @@ class Routes:
                     raise Refusal("http.method.not_allowed", method=method, allowed=", ".join(handlers))
                 return handler, tuple([unquote(parts[place]) for place in stars])
         raise Refusal("http.path.unknown", path=raw_path[:200])
+
+
+def merged(tables: Iterable[Table]) -> Table:
+    """One table of several: an area may add methods to a path of another, never take one over."""
+    found: dict[str, dict[str, Handler]] = {}
+    for table in tables:
+        for pattern, handlers in table.items():
+            methods = found.setdefault(pattern, {})
+            if methods.keys() & handlers.keys():
+                raise ValueError(f"two handlers for {pattern}")
+            methods.update(handlers)
+    return found

@@ -12,9 +12,11 @@ from machinami.data.entities.instances import MergeOptions
 from machinami.data.entities.service import Entities
 from machinami.entrypoints.http.messages import Answer, Call, json_answer, only
 from machinami.entrypoints.http.ngsi_ld import parameters
-from machinami.entrypoints.http.ngsi_ld.entities import EntityHandlers, update_result
+from machinami.entrypoints.http.ngsi_ld.consumption import ConsumptionHandlers
 from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
+from machinami.entrypoints.http.ngsi_ld.provision import update_result
 from machinami.entrypoints.http.problems import problem_document
+from machinami.entrypoints.http.routing import Table
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.query import EntityQuery
 from machinami.kernel.settings import Settings
@@ -28,11 +30,21 @@ _ITEM_ID_MAX: Final = 300
 class BatchHandlers:
     """Handlers of `/entityOperations/…`."""
 
-    def __init__(self, entities: Entities, queries: EntityHandlers, negotiator: Negotiator, settings: Settings) -> None:
+    def __init__(self, entities: Entities, queries: ConsumptionHandlers, negotiator: Negotiator, settings: Settings) -> None:
         self._entities = entities
         self._queries = queries
         self._negotiator = negotiator
         self._settings = settings
+
+    def routes(self) -> Table:
+        return {
+            "/entityOperations/create": {"POST": self.create},
+            "/entityOperations/upsert": {"POST": self.upsert},
+            "/entityOperations/update": {"POST": self.update},
+            "/entityOperations/merge": {"POST": self.merge},
+            "/entityOperations/delete": {"POST": self.delete},
+            "/entityOperations/query": {"POST": self.query},
+        }
 
     async def create(self, call: Call) -> Answer:
         """POST /entityOperations/create (6.14, 5.6.7)."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from machinami.data.contexts.service import Contexts
 from machinami.entrypoints.http.messages import JSON, LD_JSON, Answer, Call, boolean, json_answer, only
+from machinami.entrypoints.http.routing import Table
 from machinami.kernel.errors import Refusal
 from machinami.standards.json_input import loads
 
@@ -18,6 +19,12 @@ class ContextHandlers:
     def __init__(self, contexts: Contexts, json_depth_max: int) -> None:
         self._contexts = contexts
         self._json_depth_max = json_depth_max
+
+    def routes(self) -> Table:
+        return {
+            "/jsonldContexts": {"POST": self.add, "GET": self.listing},
+            "/jsonldContexts/*": {"GET": self.serve, "DELETE": self.delete},
+        }
 
     async def add(self, call: Call) -> Answer:
         """POST /jsonldContexts (6.29.3.1, 5.13.2)."""

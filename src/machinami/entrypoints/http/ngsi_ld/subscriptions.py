@@ -10,8 +10,9 @@ from machinami.data.subscriptions.rules import status_of
 from machinami.data.subscriptions.service import Standing, Subscriptions
 from machinami.entrypoints.http.messages import Answer, Call, only
 from machinami.entrypoints.http.ngsi_ld import parameters
-from machinami.entrypoints.http.ngsi_ld.entities import location
+from machinami.entrypoints.http.ngsi_ld.addresses import location
 from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
+from machinami.entrypoints.http.routing import Table
 from machinami.kernel.clock import iso
 from machinami.kernel.errors import Refusal
 from machinami.kernel.settings import Settings
@@ -29,6 +30,12 @@ class SubscriptionHandlers:
         self._subscriptions = subscriptions
         self._negotiator = negotiator
         self._settings = settings
+
+    def routes(self) -> Table:
+        return {
+            "/subscriptions": {"POST": self.create, "GET": self.listing},
+            "/subscriptions/*": {"GET": self.retrieve, "PATCH": self.update, "DELETE": self.delete},
+        }
 
     async def create(self, call: Call) -> Answer:
         """POST /subscriptions (6.10.3.1, 5.8.1)."""

@@ -10,6 +10,7 @@ from machinami.data.ports import HistoryQuery
 from machinami.entrypoints.http.messages import Answer, Call, only
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
+from machinami.entrypoints.http.routing import Table
 from machinami.kernel.clock import iso, parse_instant
 from machinami.kernel.entity import Attributes, Entity, Instance
 from machinami.kernel.errors import Refusal
@@ -30,6 +31,9 @@ class TemporalHandlers:
         self._entities = entities
         self._negotiator = negotiator
         self._settings = settings
+
+    def routes(self) -> Table:
+        return {"/temporal/entities/*": {"GET": self.retrieve}}
 
     async def retrieve(self, call: Call) -> Answer:
         """GET /temporal/entities/{id} (6.19.3.1, 5.7.3). More instances than a page holds: 206 with Content-Range."""

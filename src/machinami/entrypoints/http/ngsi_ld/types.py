@@ -6,6 +6,7 @@ from machinami.data.entities.service import Entities
 from machinami.entrypoints.http.messages import Answer, Call, only
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
+from machinami.entrypoints.http.routing import Table
 from machinami.kernel.errors import Refusal
 from machinami.kernel.ids import stable_urn
 
@@ -16,6 +17,9 @@ class TypeHandlers:
     def __init__(self, entities: Entities, negotiator: Negotiator) -> None:
         self._entities = entities
         self._negotiator = negotiator
+
+    def routes(self) -> Table:
+        return {"/types": {"GET": self.listing}, "/types/*": {"GET": self.one}}
 
     async def listing(self, call: Call) -> Answer:
         """GET /types (6.25, 5.7.5). Details (5.7.6) are not offered yet and are refused."""

@@ -8,10 +8,11 @@ BIN := .venv/bin
 help:
 	@echo "make demo    a living city in your browser (http://127.0.0.1:8080), Ctrl-C ends it; PORT=8081 takes another"
 	@echo "make setup   only install: .venv with the machinami command"
-	@echo "make test    all tests; as root or with sudo it also installs Chromium, fonts and PostgreSQL for them"
+	@echo "make test    all tests; as root or with sudo it also installs Chromium, fonts, Mosquitto and PostgreSQL for them"
 	@echo "make check   style, types and import rules only"
 	@echo "make bench   figures beside bare limits of this machine"
-	@echo "make prove   the long proofs: kill -9, many rounds"
+	@echo "make prove   the long proofs: kill -9, many rounds; generated requests against every operation of the API;"
+	@echo "             SUMMARY=summary.json also holds a run of ETSI's suite against docs/conformance/baseline.json"
 
 setup:
 	@$(PYTHON) tools/setup_env.py --lock run
@@ -38,7 +39,11 @@ bench: setup-test
 
 prove: setup-test
 	@$(PYTHON) tools/system_packages.py
+	@$(PYTHON) tools/setup_env.py --lock fuzz
 	MACHINAMI_PROVE=1 $(BIN)/pytest -s tests/crash tests/prove
+	MACHINAMI_PROVE=1 $(BIN)/pytest tests/contract/test_contract_reference.py tests/contract/test_contract_merging.py \
+	  tests/contract/test_contract_aggregation.py
+	$(if $(SUMMARY),$(BIN)/python tools/conformance_page.py --gate $(SUMMARY))
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-fuzz .pytest_cache .mypy_cache .ruff_cache

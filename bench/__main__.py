@@ -1,4 +1,4 @@
-"""`python -m bench`: one table of figures beside bare limits. `--quick` takes less than a minute and a tenth of the data."""
+"""`python -m bench`: one table of figures beside bare limits. `--quick` takes a few minutes and a tenth of the data."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from bench import growth, subscriptions
 from bench.machine import look
 from bench.served import bare, machinami, served
 from bench.stages import FULL, QUICK, Scale, Stages, attached, starts
@@ -21,6 +23,11 @@ from machinami.adapters.postgres.embedded import EmbeddedServer
 from machinami.bootstrap.errors import register_all
 
 IDLE_S = 2.0
+ALONE: dict[str, Callable[[Path, Scale, Path], list[Line]]] = {
+    "subscriptions": lambda folder, scale, log: subscriptions.lines(folder, scale.rounds, scale.seconds, log),
+    "growth": lambda folder, scale, log: growth.lines(folder, scale.entities, scale.seconds, log),
+}
+"""Stages with servers of their own."""
 
 
 def main() -> None:
@@ -28,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, a tenth of the data")
     parser.add_argument("--save", action="store_true", help="also write bench/results-<date>.json")
+    parser.add_argument("--only", choices=list(ALONE), help="one stage alone")
     parser.add_argument("--folder", type=Path, help="where the stores are made (default: the temporary folder)")
     chosen = parser.parse_args()
     register_all()
@@ -36,7 +44,10 @@ def main() -> None:
         folder = Path(name)
         machine = look(folder)
         began = time.monotonic()
-        lines = measure(folder, scale)
+        if chosen.only is None:
+            lines = measure(folder, scale)
+        else:
+            lines = ALONE[chosen.only](folder, scale, folder / "servers.log")
         after = " ".join(f"{one:.1f}" for one in os.getloadavg())
         facts = [
             machine.text() + f"; load after {after}",
@@ -74,6 +85,7 @@ def measure(folder: Path, scale: Scale) -> list[Line]:
                 ("batch", lambda: [stages.batch(other)]),
                 ("GET", lambda: [stages.get()]),
                 ("queries", lambda: stages.queries(connection)),
+                ("aggregation", lambda: [stages.aggregation(connection)]),
                 ("import", lambda: [stages.importing(other)]),
                 ("memory", lambda: [stages.memory("loaded")]),
             ):
@@ -84,6 +96,9 @@ def measure(folder: Path, scale: Scale) -> list[Line]:
             ours.stop()
             theirs.stop()
     loop.close()
+    for name, stage in ALONE.items():
+        console.print(f"{name} …")
+        lines += stage(folder, scale, log)
     return lines
 
 

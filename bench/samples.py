@@ -17,6 +17,7 @@ BATCH = 100
 HOT = 2_000
 """Entities that the update and read stages turn over."""
 
+TILE = 100_000
 WEST, SOUTH, EAST, NORTH = 133.9, 34.2, 134.2, 34.4
 STREETS = ("番町", "天神前", "寿町", "古新町", "紺屋町")
 
@@ -26,8 +27,9 @@ def entity_id(number: int) -> str:
 
 
 def entity(number: int, value: float) -> dict[str, Any]:
-    """Five attributes and a location, about 830 bytes."""
+    """Five attributes and a location, about 830 bytes. Each `TILE` of them has a region of its own: density stays as it is."""
     place = random.Random(number)
+    east = number // TILE * (EAST - WEST)
     at = "2026-11-20T04:05:06Z"
     return {
         "id": entity_id(number),
@@ -41,17 +43,17 @@ def entity(number: int, value: float) -> dict[str, Any]:
             "type": "GeoProperty",
             "value": {
                 "type": "Point",
-                "coordinates": [round(place.uniform(WEST, EAST), 6), round(place.uniform(SOUTH, NORTH), 6)],
+                "coordinates": [round(place.uniform(WEST, EAST) + east, 6), round(place.uniform(SOUTH, NORTH), 6)],
             },
         },
     }
 
 
-def batches(entities: int, seed: int) -> Iterator[bytes]:
-    """Upsert requests of `BATCH` entities each, with values that differ from seed to seed."""
+def batches(entities: int, seed: int, start: int = 0, size: int = BATCH) -> Iterator[bytes]:
+    """Upsert requests of `size` entities each, with values that differ from seed to seed."""
     values = random.Random(seed)
-    for first in range(0, entities, BATCH):
-        body = [entity(number, round(values.uniform(0, 100), 2)) for number in range(first, min(entities, first + BATCH))]
+    for first in range(start, entities, size):
+        body = [entity(number, round(values.uniform(0, 100), 2)) for number in range(first, min(entities, first + size))]
         yield request("POST", "/ngsi-ld/v1/entityOperations/upsert", json.dumps(body, ensure_ascii=False).encode())
 
 
@@ -96,6 +98,24 @@ def near_queries(entities: int) -> list[bytes]:
 def numeric_queries() -> list[bytes]:
     """Type + numeric q that half of all stations match: the first page of twenty."""
     return [request("GET", f"/ngsi-ld/v1/entities?type={TYPE}&q=pm25%3E{40 + n % 20}") for n in range(40)]
+
+
+POINTS = 100_000
+SERIES = "urn:ngsi-ld:BenchSeries:1"
+
+
+def series() -> bytes:
+    """A temporal entity with its first point; the stage adds the others."""
+    point = {"type": "Property", "value": 0, "observedAt": "2026-01-01T00:00:00Z"}
+    return request(
+        "POST", "/ngsi-ld/v1/temporal/entities", json.dumps({"id": SERIES, "type": "Series", "flow": [point]}).encode()
+    )
+
+
+def aggregations() -> list[bytes]:
+    """All points of the series by day: average, least and greatest value."""
+    asked = "attrs=flow&timerel=after&timeAt=2026-01-01T00:00:00Z&format=aggregatedValues&aggrMethods=avg,min,max"
+    return [request("GET", f"/ngsi-ld/v1/temporal/entities/{SERIES}?{asked}&aggrPeriodDuration=P{days}D") for days in (1, 2, 7)]
 
 
 def page_queries(entities: int) -> list[bytes]:

@@ -137,6 +137,19 @@ class Stages:
             )
         return lines
 
+    def aggregation(self, connection: asyncpg.Connection) -> Line:
+        """(h) the past of one attribute, aggregated by days; the limit is the same in SQL, on the same points."""
+        post(self._city.url, samples.series())
+        loop = asyncio.get_event_loop()
+        loop.run_until_complete(add_points(connection))
+        results = [self._plan(self._city, samples.aggregations(), 1)() for _ in range(self._scale.rounds)]
+        p50, p95 = median(one.p50_ms for one in results), median(one.p95_ms for one in results)
+        below = loop.run_until_complete(aggregate_ms(connection))
+        return Line(
+            f"aggregate of {samples.POINTS:,} points by days", p95, "ms p95", "p95 of the bare aggregation", below, p95 / below,
+            "p95 < 100 ms", p95 < 100, f"p50 {p50:.1f} ms, p95 {p95:.1f} ms",
+        )  # fmt: skip
+
     def importing(self, connection: asyncpg.Connection) -> Line:
         """(e) a large sheet; the limit is reading it and committing as many rows, 500 at a time."""
         sheet = self._folder / "shelters.xlsx"
@@ -226,6 +239,31 @@ async def select_ms(connection: asyncpg.Connection, times: int = 300) -> float:
             " order by sequence limit 20) t join entity e on e.tenant = 'default' and e.sequence = t.sequence",
             kind, number * 20,
         )  # fmt: skip
+        took.append((time.perf_counter() - began) * 1000)
+    return sorted(took)[int(times * 0.95)]
+
+
+async def add_points(connection: asyncpg.Connection) -> None:
+    """The series' points, one a minute, as the writer keeps them."""
+    await connection.execute(
+        "insert into history (tenant, id, attribute, at, received_at, instance) select tenant, id, attribute, t, received_at,"
+        " instance || jsonb_build_object('value', (n * 7919) % 1000 / 10.0, 'observedAt', t) from history,"
+        " generate_series(1, $2::int - 1) n, lateral (select at + n * interval '1 minute' as t) times where id = $1",
+        samples.SERIES, samples.POINTS,
+    )  # fmt: skip
+    await connection.execute("vacuum analyze history")
+
+
+async def aggregate_ms(connection: asyncpg.Connection, times: int = 20) -> float:
+    """p95 of the average, least and greatest value of the series by days, in milliseconds."""
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await connection.fetch(
+            "select date_bin('1 day', at, '2026-01-01Z'), avg(amount), min(amount), max(amount) from history"
+            " where tenant = 'default' and id = $1 and attribute like '%flow' and at >= '2026-01-01Z' group by 1",
+            samples.SERIES,
+        )
         took.append((time.perf_counter() - began) * 1000)
     return sorted(took)[int(times * 0.95)]
 

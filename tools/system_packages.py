@@ -1,4 +1,4 @@
-"""Install the Debian packages that the tests use: Chromium, Japanese fonts, PostgreSQL.
+"""Install the Debian packages that the tests use: Chromium, Japanese fonts, Mosquitto, PostgreSQL.
 
 As root, or where sudo works without a password. Elsewhere it says what is missing: the tests that need it are skipped
 with that reason. Standard library only.
@@ -14,6 +14,7 @@ from pathlib import Path
 PACKAGES = {
     "chromium": lambda: shutil.which("chromium") is not None,
     "fonts-noto-cjk": lambda: Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc").exists(),
+    "mosquitto": lambda: Path("/usr/sbin/mosquitto").exists(),
     "postgresql-15": lambda: Path("/usr/lib/postgresql/15/bin/postgres").exists(),
 }
 

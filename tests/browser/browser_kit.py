@@ -28,6 +28,7 @@ PAGES = {
     "entity": "/entities/urn:ngsi-ld:WaterLevel:372013:0000",
     "import": "/import",
     "findings": "/imports/run-0",
+    "openapi": "/openapi",
     "login": "/login",
     "setup": "/setup",
 }

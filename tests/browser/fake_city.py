@@ -133,6 +133,36 @@ def first_alarms() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+DESCRIPTION: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "tags": [{"name": "Entities", "description": "Entities as they are asked for."}],
+    "paths": {
+        "/ngsi-ld/v1/entities/{id}": {
+            "get": {
+                "tags": ["Entities"], "description": "GET /entities/{id} (6.5.3.1, 5.7.1).", "x-clauses": ["6.5.3.1", "5.7.1"],
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+                    {"name": "local", "in": "query", "schema": {"type": "string", "enum": ["true", "false"]},
+                     "description": "Whether to leave other brokers out.", "x-ja": "他のブローカーに問い合わせないか。"},
+                    {"$ref": "#/components/parameters/Tenant"},
+                ],
+            },
+        },
+        "/alarms/{id}/{action}": {
+            "post": {
+                "tags": ["Entities"], "description": "POST /alarms/{id}/{action}.",
+                "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("id", "action")],
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Any"}}}},
+            },
+        },
+    },
+    "components": {
+        "schemas": {"Any": {"examples": [{"text": "seen"}]}},
+        "parameters": {"Tenant": {"name": "NGSILD-Tenant", "in": "header", "schema": {"type": "string"}, "description": "The tenant.", "x-ja": "テナント。"}},
+    },
+}  # fmt: skip
+
+
 @dataclass
 class FakeCity:
     """State of the stand-in; `events` are kept so that a page can resume."""
@@ -401,6 +431,11 @@ class FakeCity:
                 }
             )
         start = request.query_params.get("timeAt", "")
+        if request.query_params.get("format") == "aggregatedValues":
+            sums = {"avg": 1.25, "min": 1.1, "max": 1.5}
+            hours = [(now(60 * hour), now(60 * hour - 60)) for hour in (3, 2, 1)]
+            level = {"type": "Property", **{name: [[value, *hour] for hour in hours] for name, value in sums.items()}}
+            return JSONResponse({"id": request.path_params["id"], "waterLevel": level})
         kept = [point for point in points if str(point["observedAt"]) >= start]
         measured = found[1]["properties"]["value"] is not None
         return JSONResponse(
@@ -408,7 +443,8 @@ class FakeCity:
                 "id": request.path_params["id"],
                 "type": found[1]["properties"]["type"],
                 **({"waterLevel": kept} if measured else {}),
-            }
+            },
+            status_code=206 if start < now(60 * 48) else 200,
         )
 
     # --- imports
@@ -574,7 +610,7 @@ class FakeCity:
     def app(self) -> Starlette:
         hosts = sorted({"/".join(base["url"].split("/")[:3]) for base in self.basemaps})
         return Starlette(routes=[
-            *page_routes(online_hosts=hosts),
+            *page_routes(online_hosts=hosts), Route("/openapi.json", lambda request: JSONResponse(DESCRIPTION)),
             Route("/api/city", self.city), Route("/api/layers", self.layer_list), Route("/api/layers/{id}/features", self.features),
             Route("/api/areas/alarms", self.areas), Route("/api/search", self.search), Route("/api/stream", self.stream),
             Route("/api/types", self.types), Route("/api/entities", self.entities), Route("/api/imports", self.import_start, methods=["POST"]),

@@ -69,6 +69,19 @@ def test_e1_entity_chart_has_alarm_marker_and_table(visit: Callable[..., Visitor
     visitor.clean()
 
 
+def test_e1_long_series_is_shown_by_means_and_ranges(visit: Callable[..., Visitor]) -> None:
+    """More measurements than a page holds: the newest must not be missing, and a peak must not hide in a mean."""
+    visitor = visit()
+    page = visitor.open(PAGES["entity"])
+    page.get_by_role("button", name="7 日", exact=True).click()
+    page.get_by_text("1 時間ごとの平均と幅").wait_for()
+    visitor.until("() => window.__machinami.chart.points === 3")
+    assert "1.25 m（1.1〜1.5）" in page.locator(".plot-value").inner_text()
+    page.locator("button", has_text="表で見る").click()
+    assert page.locator(".chart-table tbody tr", has_text="1.25 m（1.1〜1.5）").count() == 3
+    visitor.clean()
+
+
 def test_entity_page_explains_when_there_is_no_such_entity(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     visitor.allowed = ("404",)

@@ -79,9 +79,13 @@ geometries = st.one_of(
 
 
 @st.composite
-def instances(draw: st.DrawFn) -> Instance:
-    """One attribute instance of any type but GeoProperty."""
-    kind = draw(st.sampled_from(["Property"] * 5 + ["Relationship", "LanguageProperty", "VocabProperty", "JsonProperty"]))
+def instances(draw: st.DrawFn, linking: bool = False) -> Instance:
+    """One attribute instance of any type but GeoProperty; `linking`: mostly a Relationship."""
+    kind = (
+        "Relationship"
+        if linking and draw(st.integers(0, 2))
+        else draw(st.sampled_from(["Property"] * 5 + ["Relationship", "LanguageProperty", "VocabProperty", "JsonProperty"]))
+    )
     one: Instance = {"type": kind}
     if kind == "Property":
         one["value"] = draw(values)
@@ -109,7 +113,7 @@ def entities(draw: st.DrawFn, entity_id: str) -> Entity:
     """An entity with up to four attributes, each with up to two instances."""
     attributes: dict[str, list[Instance]] = {}
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True)):
-        attributes[name] = draw(st.lists(instances(), min_size=1, max_size=2))
+        attributes[name] = draw(st.lists(instances(name == NAMES[2]), min_size=1, max_size=2))
         for place, one in enumerate(attributes[name][1:]):
             one["datasetId"] = f"urn:dataset:{place}"
     if draw(st.booleans()):
@@ -203,3 +207,11 @@ narrow_queries = st.one_of(
     st.builds(EntityQuery, scope=scope_queries),
     st.builds(EntityQuery, selectors=selectors.map(lambda one: (one,))),
 )
+either_queries = st.one_of(
+    st.lists(st.sampled_from([*NAMES, LOCATION]), min_size=2, max_size=3).map(
+        lambda names: EntityQuery(attributes=tuple(names))
+    ),
+    type_selections.map(lambda types: EntityQuery(selectors=(Selector(types),))),
+    st.lists(conditions(1), min_size=2, max_size=3).map(lambda parts: EntityQuery(condition=Or(tuple(parts)))),
+)
+"""Queries whose answers come from several parts."""

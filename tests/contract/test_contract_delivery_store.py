@@ -29,7 +29,7 @@ MANY = {ENDPOINT: 1_000}
 
 @pytest.fixture
 async def deliveries(pool: Pool) -> PostgresDeliveries:
-    await pool.execute("truncate delivery, subscription_state, consumer")
+    await pool.execute("truncate delivery, subscription_state, subscription_period, consumer")
     return PostgresDeliveries(pool, ConsumerCursors(pool))
 
 
@@ -151,6 +151,40 @@ async def test_due_passes_over_a_full_lane_when_the_endpoint_has_another(deliver
     await claim(deliveries, lane=1)
     await queue(deliveries, row(tenant, "free", subscription="urn:s:2"))
     assert names(await claim(deliveries, lane=1, allowances={ENDPOINT: 1})) == ["free"]
+
+
+async def test_due_lets_a_lane_rest_while_one_of_its_rows_cools_down(deliveries: PostgresDeliveries, tenant: str) -> None:
+    cooling = {"cooldown_s": 60.0}
+    await queue(deliveries, row(tenant, "a", key="urn:e:1", **cooling), row(tenant, "other", subscription="urn:s:2"))
+    first = next(one for one in await claim(deliveries) if one.body == b"a")
+    await deliveries.settle([waiting(first, START + timedelta(seconds=60))])
+    await queue(deliveries, row(tenant, "b", key="urn:e:2", **cooling), row(tenant, "more", "urn:s:2", "urn:e:2"))
+    assert names(await claim(deliveries, START + timedelta(seconds=59))) == ["other", "more"]
+    later = await claim(deliveries, START + timedelta(seconds=61))
+    assert {"a", "b"} <= set(names(later))
+
+
+async def test_commit_period_moves_the_time_and_queues_in_one(deliveries: PostgresDeliveries, tenant: str) -> None:
+    assert await deliveries.commit_period(tenant, "urn:s:1", None, START, [row(tenant, "a")]) == 1
+    assert await deliveries.periods() == {(tenant, "urn:s:1"): START}
+    with pytest.raises(Unavailable):
+        await deliveries.commit_period(tenant, "urn:s:1", None, LATER, [row(tenant, "b")])
+    [only] = await claim(deliveries)
+    assert await deliveries.commit_period(tenant, "urn:s:1", START, LATER, [row(tenant, "c")]) == 0
+    assert await deliveries.periods() == {(tenant, "urn:s:1"): LATER}
+    await deliveries.settle([delivered(only)])
+    again = LATER + timedelta(hours=1)
+    assert await deliveries.commit_period(tenant, "urn:s:1", LATER, again, [row(tenant, "d")]) == 1
+    assert names(await claim(deliveries, LATER)) == ["d"]
+    await deliveries.drop_lane(tenant, "urn:s:1")
+    assert await deliveries.periods() == {}
+
+
+async def test_commit_period_lets_one_of_two_workers_win(deliveries: PostgresDeliveries, tenant: str) -> None:
+    tries = [deliveries.commit_period(tenant, "urn:s:1", None, LATER, [row(tenant, f"{n}")]) for n in range(2)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sorted(map(repr, map(type, outcomes))) == ["<class 'int'>", "<class 'machinami.kernel.errors.Unavailable'>"]
+    assert await deliveries.waiting() == 1
 
 
 async def test_due_never_gives_a_row_twice_when_workers_compete(deliveries: PostgresDeliveries, tenant: str) -> None:

@@ -16,14 +16,15 @@ from machinami.adapters.postgres.records import PostgresRecords
 from machinami.adapters.postgres.store import PostgresStore
 from machinami.data.entities import rules
 from machinami.data.entities.decisions import Decision, Effect
-from machinami.data.ports import HistoryQuery, Mutation
+from machinami.data.ports import Mutation
 from machinami.kernel.change import ChangeKind, Cursor
 from machinami.kernel.clock import VirtualClock, iso
 from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError, Refusal
-from machinami.kernel.query import AttributePath, Compare, Comparison, EntityQuery, Page
+from machinami.kernel.query import AttributePath, Compare, Comparison, EntityQuery, Ordering, OrderTerm, Page
 from machinami.kernel.settings import Settings
 
+from .history_kit import past
 from .servers import START, Database
 
 D = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -121,7 +122,7 @@ async def test_write_loses_no_update_when_two_processes_write_at_once(
     assert {one.code for [one] in done if isinstance(one, MachinamiError)} <= {"data.store.conflict"}
     assert await level_of(other, tenant) == len(written)
     assert len(await postgres.changes(start, 1_000)) == len(written)
-    assert len(await postgres.history(HistoryQuery(tenant, GAUGE, LEVEL, limit=1_000))) == len(written) + 1
+    assert len(await past(postgres.history, tenant, GAUGE, LEVEL, limit=1_000)) == len(written) + 1
 
 
 async def test_large_writes_of_the_same_entities_wait_for_each_other(postgres: PostgresStore, tenant: str) -> None:
@@ -284,7 +285,7 @@ async def test_history_stays_when_the_setting_keeps_it(database: Database, clock
     await store.open()
     try:
         await store.write([new(tenant, gauge()), gone(tenant)])
-        history = await store.history(HistoryQuery(tenant, GAUGE, LEVEL))
+        history = await past(store.history, tenant, GAUGE, LEVEL)
         assert [(one.get("value"), one.get("deletedAt")) for one in history] == [(1, None), (None, iso(START))]
     finally:
         await store.close()
@@ -297,7 +298,7 @@ async def test_history_takes_instances_of_any_time(postgres: PostgresStore, tena
     for one in rest:
         [result] = await postgres.write([Mutation(tenant, GAUGE, rules.partial_update(GAUGE, LEVEL, [one]))])
         assert not isinstance(result, MachinamiError)
-    history = await postgres.history(HistoryQuery(tenant, GAUGE, LEVEL))
+    history = await past(postgres.history, tenant, GAUGE, LEVEL)
     assert [one["value"] for one in history] == times
     assert len({one["instanceId"] for one in history}) == 4
 
@@ -314,6 +315,10 @@ async def test_query_refuses_when_it_would_look_at_too_many(database: Database, 
         assert [one.id for one in (await store.query(tenant, indexed, Page(10), START)).entities] == [gauge(7).id]
         everything = await store.query(tenant, EntityQuery(), Page(10, count=True), START)
         assert (everything.total, everything.more) == (300, True)
+        by_level = Ordering((OrderTerm(AttributePath(LEVEL)),))
+        with pytest.raises(Refusal, match=r"data\.query\.too_complex"):
+            await store.query(tenant, EntityQuery(), Page(10, order=by_level), START)
+        assert len((await store.query(tenant, indexed, Page(10, order=by_level), START)).entities) == 1
     finally:
         await store.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -19,7 +20,7 @@ from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.query import AttributePath, Compare, Comparison, EntityQuery, Exists, Instant, Page, ScopeQuery
 
-from .generated_cities import IDS, NAMES, TYPES, cities, narrow_queries
+from .generated_cities import IDS, NAMES, TYPES, cities, either_queries, narrow_queries
 from .servers import START
 
 EXAMPLES = int(os.environ.get("MACHINAMI_TEST_CITIES", "60"))
@@ -75,6 +76,22 @@ async def test_query_finds_what_matches_when_the_city_was_changed(
     await agree(postgres, [city, later], queries)
 
 
+@generated
+@given(
+    city=cities, queries=st.lists(narrow_queries | either_queries, min_size=QUERIES, max_size=QUERIES),
+    small=st.integers(-1, 3), medium=st.integers(-1, 6),
+)  # fmt: skip
+async def test_query_finds_what_matches_whatever_is_called_small(
+    postgres: PostgresStore, city: tuple[Entity, ...], queries: list[EntityQuery], small: int, medium: int
+) -> None:
+    """Small narrowings drive the walk, medium ones are put together once, else it goes along an index in order."""
+    with (
+        patch("machinami.adapters.postgres.store.PROBE_ROWS_MAX", small),
+        patch("machinami.adapters.postgres.store.MEDIUM_ROWS_MAX", max(small, medium)),
+    ):
+        await agree(postgres, [city], queries)
+
+
 async def agree(store: PostgresStore, steps: list[tuple[Entity, ...]], queries: list[EntityQuery]) -> None:
     tenant = f"city{next(_tenants)}"
     for step in steps:
@@ -89,6 +106,10 @@ async def agree(store: PostgresStore, steps: list[tuple[Entity, ...]], queries: 
             continue
         assert await found(store, tenant, query, Page(100, count=True)) == (wanted, len(wanted), False), query
         assert await found(store, tenant, query, Page(2, 1, count=True)) == (wanted[1:3], len(wanted), len(wanted) > 3), query
+        if wanted:
+            first = next(one for one in city if one.id == wanted[0])
+            behind = Page(2, count=True, after_sequence=first.sequence)
+            assert await found(store, tenant, query, behind) == (wanted[1:3], len(wanted), len(wanted) > 3), query
 
 
 CORE = "https://uri.etsi.org/ngsi-ld/"

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,8 @@ class City:
             self._process.kill()
             self._process.wait(WAIT_S)
         for pid in self._postgres():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def postmasters(self) -> list[int]:
         """PostgreSQL processes of this folder whose parent is not one of them."""

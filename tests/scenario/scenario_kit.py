@@ -61,7 +61,7 @@ class Reply:
     def problem(self) -> tuple[int, str]:
         """(status, last part of the problem's type), after checking the ProblemDetails members that agree."""
         document = self.json
-        assert self.headers["content-type"] == "application/problem+json"
+        assert self.headers["content-type"] in ("application/json", "application/problem+json")
         assert document["status"] == self.status
         assert all(document[name] for name in ("title", "detail", "remedy", "detail_ja", "remedy_ja", "code"))
         for prefix in (PROBLEMS, OUR_PROBLEMS):

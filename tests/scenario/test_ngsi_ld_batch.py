@@ -64,7 +64,7 @@ def test_update_answers_204_and_207_with_404_for_unknown_ids(server: Client) -> 
     assert [(one["entityId"], one["error"]["status"]) for one in reply.json["errors"]] == [("urn:ngsi-ld:BatchD:2", 404)]
     partly = batch(server, "update", things("BatchD", range(1), a=9, z=9), options="noOverwrite")
     assert partly.status == 207
-    assert server.find(id="urn:ngsi-ld:BatchD:0", format="simplified")[0]["a"] == 2
+    assert server.find(id="urn:ngsi-ld:BatchD:0", local="true", format="simplified")[0]["a"] == 2
 
 
 def test_merge_and_delete(server: Client) -> None:

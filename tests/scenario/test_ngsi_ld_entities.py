@@ -44,7 +44,7 @@ def test_simplified_form_shows_values_only(server: Client) -> None:
         assert plain["temperature"] == 21.5
         assert plain["isIn"] == "urn:ngsi-ld:Building:1"
         assert plain["name"] == {"languageMap": {"ja": "高松駅", "en": "Takamatsu Station"}}
-        assert plain["route"] == {"objectList": ["urn:ngsi-ld:Stop:1", "urn:ngsi-ld:Stop:2"]}
+        assert plain["route"] == ["urn:ngsi-ld:Stop:1", "urn:ngsi-ld:Stop:2"]
 
 
 def test_lang_shows_one_language(server: Client) -> None:
@@ -68,7 +68,7 @@ def test_geojson_shows_a_feature_with_its_context(server: Client) -> None:
     plain = server.get(address, {"Accept": "application/geo+json", "Prefer": "body=json"})
     assert "@context" not in plain.json
     assert "json-ld#context" in plain.headers["link"]
-    listed = server.get(ENTITIES, {"Accept": "application/geo+json"}, id="urn:ngsi-ld:Kinds:5").json
+    listed = server.get(ENTITIES, {"Accept": "application/geo+json"}, type="Kinds", id="urn:ngsi-ld:Kinds:5").json
     assert [one["id"] for one in listed["features"]] == ["urn:ngsi-ld:Kinds:5"]
 
 
@@ -170,8 +170,8 @@ def test_append_adds_and_overwrites_unless_told_not_to(server: Client) -> None:
     assert server.post(attributes, {"a": 2, "b": 2}).status == 204
     partly = server.post(attributes, {"a": 3, "c": 3}, options="noOverwrite")
     assert partly.status == 207
-    assert partly.json["updated"] == ["c"]
-    assert [one["attributeName"] for one in partly.json["notUpdated"]] == ["a"]
+    assert partly.json["updated"] == [f"{DEFAULT}c"]
+    assert [one["attributeName"] for one in partly.json["notUpdated"]] == [f"{DEFAULT}a"]
     plain = server.read("urn:ngsi-ld:Append:1", format="simplified")
     assert (plain["a"], plain["b"], plain["c"]) == (2, 2, 3)
 
@@ -184,6 +184,51 @@ def test_update_attributes_replaces_adds_and_deletes_by_null(server: Client) -> 
         "id": "urn:ngsi-ld:Update:1", "type": "Update", "a": {"type": "Property", "value": 2},
         "c": {"type": "Property", "value": 1}, "z": {"type": "Property", "value": 9},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stored", "simplified", "after"),
+    [
+        ({"value": 1}, 2, {"type": "Property", "value": 2}),
+        ({"value": 1}, {"type": "Point", "coordinates": [1, 2]}, {"type": "Property", "value": {"type": "Point", "coordinates": [1, 2]}}),
+        ({"value": 1}, {"languageMap": {"en": "x"}}, {"type": "Property", "value": {"languageMap": {"en": "x"}}}),
+        ({"value": {"a": 1, "b": 2}}, {"a": "urn:ngsi-ld:null", "c": 3}, {"type": "Property", "value": {"b": 2, "c": 3}}),
+        ({"object": "urn:a"}, "urn:b", {"type": "Relationship", "object": "urn:b"}),
+        ({"object": "urn:a"}, 7, 400),
+        ({"languageMap": {"en": "a"}}, {"languageMap": {"ja": "b"}}, {"type": "LanguageProperty", "languageMap": {"en": "a", "ja": "b"}}),
+        ({"languageMap": {"en": "a"}}, {"vocab": "b"}, 400),
+        ({"languageMap": {"en": "a"}}, "b", 400),
+        ({"vocab": "a"}, {"vocab": "b"}, {"type": "VocabProperty", "vocab": "b"}),
+        ({"vocab": "a"}, "b", {"type": "VocabProperty", "vocab": "b"}),
+        ({"vocab": "a"}, 7, 400),
+        ({"valueList": [1]}, {"valueList": [2]}, {"type": "ListProperty", "valueList": [2]}),
+        ({"json": {"a": 1}}, {"json": {"b": 2}}, {"type": "JsonProperty", "json": {"a": 1, "b": 2}}),
+        ({"type": "GeoProperty", "value": {"type": "Point", "coordinates": [1, 2]}}, {"type": "Point", "coordinates": [3, 4]},
+         {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [3, 4]}}),
+        ({"type": "GeoProperty", "value": {"type": "Point", "coordinates": [1, 2]}}, "here", 400),
+        (None, {"type": "Point", "coordinates": [3, 4]}, {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [3, 4]}}),
+        (None, {"vocab": "b"}, {"type": "VocabProperty", "vocab": "b"}),
+    ],
+)  # fmt: skip
+def test_merge_of_a_simplified_value_keeps_the_type_of_the_attribute(
+    server: Client, stored: Any, simplified: Any, after: Any
+) -> None:
+    address = address_of("urn:ngsi-ld:Simplified:1")
+    server.delete(address)
+    server.create("urn:ngsi-ld:Simplified:1", "Simplified", **({} if stored is None else {"a": stored}))
+    before = server.read("urn:ngsi-ld:Simplified:1").get("a")
+    reply = server.patch(address, {"a": simplified}, format="simplified")
+    assert reply.status == (after if after == 400 else 204), reply.body
+    assert server.read("urn:ngsi-ld:Simplified:1").get("a") == (before if after == 400 else after)
+
+
+def test_value_type_is_a_datatype_that_follows_the_context(server: Client) -> None:
+    context = {"xsd": "http://www.w3.org/2001/XMLSchema#", "Metre": "https://example.org/Metre"}
+    thing = {"id": "urn:ngsi-ld:Typed:1", "type": "Typed", "a": {"type": "Property", "value": 1, "valueType": "xsd:integer"}}
+    assert server.post(ENTITIES, {**thing, "b": {"value": 2, "valueType": "Metre"}, "@context": context}).status == 201
+    found = server.read("urn:ngsi-ld:Typed:1")
+    assert found["a"]["valueType"] == "http://www.w3.org/2001/XMLSchema#integer"
+    assert found["b"] == {"type": "Property", "value": 2, "valueType": "https://example.org/Metre"}
 
 
 def test_one_attribute_is_patched_replaced_and_deleted(server: Client) -> None:
@@ -233,7 +278,11 @@ def test_projections_choose_members(server: Client) -> None:
     assert server.read("urn:ngsi-ld:Show:1", pick="id,a", format="simplified") == {"id": "urn:ngsi-ld:Show:1", "a": 1}
     assert list(server.read("urn:ngsi-ld:Show:1", omit="b,type")) == ["id", "a", "c"]
     assert server.get(address_of("urn:ngsi-ld:Show:1"), attrs="zzz").problem == (404, "ResourceNotFound")
-    assert server.get(address_of("urn:ngsi-ld:Show:1"), pick="a", omit="b").problem == (400, "BadRequestData")
+    assert list(server.read("urn:ngsi-ld:Show:1", pick="id,a", omit="b")) == ["id", "a"]
+    for wrong in ({"pick": "a", "omit": "a"}, {"attrs": "a", "omit": "b"}, {"pick": "a", "attrs": "a"}, {"pick": "a{b}"}):
+        assert server.get(address_of("urn:ngsi-ld:Show:1"), **wrong).problem == (400, "BadRequestData")
+    assert server.get(address_of("urn:ngsi-ld:Show:1"), pick="zzz").problem == (404, "ResourceNotFound")
+    assert server.get(address_of("urn:ngsi-ld:Show:1"), omit="id,type,a,b,c").problem == (404, "ResourceNotFound")
 
 
 def test_a_thousand_members_of_many_scripts_survive(server: Client) -> None:
@@ -261,3 +310,28 @@ def test_tenants_do_not_see_each_other(server: Client) -> None:
     assert reply.json["a"] == 1
     assert reply.headers["ngsild-tenant"] == "aji"
     assert json.loads(mure.get(ENTITIES, type="Same", format="simplified").body)[0]["a"] == 2
+
+
+def test_tenant_that_nobody_created_anything_in_does_not_exist(server: Client) -> None:
+    town = server.with_headers(NGSILD_Tenant="newtown")
+    thing = {"id": "urn:ngsi-ld:Tenant:1", "type": "Tenant", "a": 1}
+    unknown = (404, "NonexistentTenant")
+    assert town.get(ENTITIES, type="Tenant").problem == unknown
+    assert town.get("/ngsi-ld/v1/types").problem == unknown
+    assert town.post(f"{address_of(thing['id'])}/attrs", {"a": 2}).problem == unknown
+    assert town.delete(address_of(thing["id"])).problem == unknown
+    assert town.post("/ngsi-ld/v1/entityOperations/update", [thing]).problem == unknown
+    assert town.post(ENTITIES, {**thing, "type": 7}).problem == (400, "BadRequestData")
+    assert town.get(ENTITIES, type="Tenant").problem == unknown
+    assert town.post(ENTITIES, thing).status == 201
+    assert town.delete(address_of(thing["id"])).status == 204
+    reply = town.get(ENTITIES, type="Tenant")
+    assert (reply.status, reply.json, reply.headers["ngsild-tenant"]) == (200, [], "newtown")
+
+
+@pytest.mark.parametrize("operation", ["create", "upsert"])
+def test_batch_that_creates_something_creates_its_tenant(server: Client, operation: str) -> None:
+    town = server.with_headers(NGSILD_Tenant=f"batch-{operation}")
+    items = [{"id": "urn:ngsi-ld:Tenant:2", "type": "Tenant"}, {"id": "no uri"}]
+    assert town.post(f"/ngsi-ld/v1/entityOperations/{operation}", items).status == 207
+    assert len(town.find(type="Tenant")) == 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .scenario_kit import LD_JSON, SUBSCRIPTIONS, Client, Delivered, Receiver, address_of, until
+from .mosquitto_kit import listening, mosquitto, needs_mosquitto, only_user
+from .scenario_kit import LD_JSON, SUBSCRIPTIONS, WAIT_S, Client, Delivered, Receiver, address_of, running, until
 
 
 def subscribe(server: Client, uri: str, **members: Any) -> str:
@@ -55,11 +59,46 @@ def test_the_notification_speaks_as_the_subscription_asks(server: Client, receiv
     [plain] = receiver.wait("/plain")
     assert plain.headers["content-type"] == LD_JSON
     assert plain.headers["x-token"] == "s3cret"
-    assert plain.document["@context"]
-    assert plain.document["data"] == [{"id": "urn:ngsi-ld:Spoken:1", "a": 1}]
+    context = plain.document["@context"]
+    assert plain.document["data"] == [{"id": "urn:ngsi-ld:Spoken:1", "a": 1, "@context": context}]
     [geo] = receiver.wait("/geo")
     assert geo.headers["content-type"] == "application/geo+json"
     assert geo.document["data"]["features"][0]["geometry"] == {"type": "Point", "coordinates": [134, 34]}
+
+
+def test_an_interval_tells_of_all_that_matches_whether_it_changed_or_not(server: Client, receiver: Receiver) -> None:
+    for number in (1, 2, 3):
+        server.create(f"urn:ngsi-ld:Tide:{number}", "Tide", level=number)
+    path = subscribe(server, f"{receiver.address}/tide", entities=[{"type": "Tide"}], q="level>1", timeInterval=1)
+    server.patch(address_of("urn:ngsi-ld:Tide:3"), {"level": 4})
+    first, second = (one.document for one in receiver.wait("/tide", 2)[:2])
+    for document in (first, second):
+        assert [(one["id"][-1], one["level"]["value"]) for one in document["data"]] == [("2", 2), ("3", 4)]
+    assert first["id"] != second["id"]
+    shown = server.get(path).json
+    assert (shown["timeInterval"], shown["notification"]["status"]) == (1, "ok")
+    assert server.patch(path, {"isActive": False}).status == 204
+    count = len(receiver.at("/tide"))
+    time.sleep(2.2)
+    assert len(receiver.at("/tide")) <= count + 1
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("quality", ["0", "1", "2"])
+def test_a_notification_is_published_to_the_broker_of_the_subscription(server: Client, tmp_path: Path, quality: str) -> None:
+    with mosquitto(tmp_path, *only_user(tmp_path, "town", "s3cret")) as broker:
+        uri = f"mqtt://town:s3cret@127.0.0.1:{broker.port}/town/levels"
+        info = {"notifierInfo": [{"key": "MQTT-QoS", "value": quality}], "receiverInfo": [{"key": "X-City", "value": "a"}]}
+        path = subscribe(server, uri, entities=[{"type": f"Published{quality}"}], endpoint=info)
+        with listening(broker.port, "town/#", "town", "s3cret") as heard:
+            server.create(f"urn:ngsi-ld:Published:{quality}", f"Published{quality}", level=5)
+            message = heard.get(timeout=WAIT_S)
+    told = json.loads(message.payload)
+    assert (message.topic, message.qos) == ("town/levels", int(quality))
+    assert told["metadata"]["Content-Type"] == "application/json"
+    assert told["metadata"]["X-City"] == "a"
+    assert told["body"]["data"][0]["level"] == {"type": "Property", "value": 5}
+    until(lambda: server.get(path).json["notification"].get("lastSuccess"), "the figures")
 
 
 def test_only_watched_attributes_and_matching_entities_fire(server: Client, receiver: Receiver) -> None:
@@ -268,9 +307,11 @@ def test_a_tenants_notification_names_the_tenant(server: Client, receiver: Recei
         ({"expiresAt": "tomorrow"}, (400, "BadRequestData")),
         ({"isActive": "yes"}, (400, "BadRequestData")),
         ({"notificationTrigger": ["never"]}, (400, "BadRequestData")),
-        ({"timeInterval": 5}, (422, "OperationNotSupported")),
+        ({"timeInterval": 5, "throttling": 5}, (400, "BadRequestData")),
+        ({"csf": "x"}, (422, "OperationNotSupported")),
         ({"unheard": 1}, (400, "BadRequestData")),
-        ({"notification": {"endpoint": {"uri": "mqtt://127.0.0.1/x"}}}, (422, "OperationNotSupported")),
+        ({"notification": {"endpoint": {"uri": "mqtt://127.0.0.1/"}}}, (400, "BadRequestData")),
+        ({"notification": {"endpoint": {"uri": "mqtt://10.0.0.1/x"}}}, (403, "Forbidden")),
         ({"notification": {"endpoint": {"uri": "file:///etc/passwd"}}}, (400, "BadRequestData")),
         ({"notification": {"endpoint": {"uri": "http://10.0.0.1/x"}}}, (403, "Forbidden")),
         ({"notification": {"endpoint": {"uri": "http://169.254.169.254/latest"}}}, (403, "Forbidden")),
@@ -289,3 +330,23 @@ def test_a_wrong_subscription_is_refused_and_not_kept(
     }  # fmt: skip
     assert server.post(SUBSCRIPTIONS, document).problem == problem
     assert server.get(SUBSCRIPTIONS, limit=0, count="true").headers["ngsild-results-count"] == before
+
+
+def test_what_a_subscription_shows_of_itself_and_its_rhythm_outlast_a_restart(tmp_path: Path, receiver: Receiver) -> None:
+    arguments = ("serve", "--dev", "--data", str(tmp_path / "data"), "--port", "0", "--log", "warning")
+    with running(*arguments) as city:
+        server = Client(city.ready())
+        told = subscribe(server, f"{receiver.address}/told", entities=[{"type": "Lasting"}], throttling=3_600)
+        periodic = subscribe(server, f"{receiver.address}/often", entities=[{"type": "Lasting"}], timeInterval=1)
+        server.create("urn:ngsi-ld:Lasting:1", "Lasting", level=1)
+        receiver.wait("/told")
+        receiver.wait("/often")
+        before = until(lambda: server.get(told).json["notification"].get("lastSuccess") and server.get(told).json, "figures")
+    count = len(receiver.at("/often"))
+    with running(*arguments) as city:
+        server = Client(city.ready())
+        assert server.get(told).json == before
+        server.patch(address_of("urn:ngsi-ld:Lasting:1"), {"level": 2})
+        receiver.wait("/often", count + 2)
+        assert server.get(periodic).json["notification"]["timesSent"] >= count + 2
+        assert len(receiver.at("/told")) == 1

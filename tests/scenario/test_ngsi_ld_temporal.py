@@ -58,7 +58,7 @@ def test_more_than_a_page_is_answered_206_with_the_range_it_holds(server: Client
     first = server.get(SERIES, attrs="level", timerel="after", timeAt="2026-05-13T00:00:00Z")
     assert first.status == 206
     assert hours(first.json) == [0, 1, 2, 3, 4]
-    assert first.headers["content-range"] == "date-time 2026-05-14T00:00:00Z-2026-05-14T04:00:00Z/*"
+    assert first.headers["content-range"] == "date-time 2026-05-13T00:00:00Z-2026-05-14T04:00:00Z/*"
     newest = server.get(SERIES, attrs="level", lastN=8)
     assert newest.status == 206
     assert hours(newest.json) == [4, 5, 6, 7, 8]
@@ -88,8 +88,12 @@ def test_a_deleted_attribute_keeps_its_past_until_the_entity_goes(server: Client
         {"lastN": "0"},
         {"lastN": "many"},
         {"timeproperty": "someday", "timerel": "after", "timeAt": "2026-05-14T05:00:00Z"},
-        {"options": "sideways"},
     ],
 )
 def test_a_wrong_question_about_time_is_refused(server: Client, asked: dict[str, str]) -> None:
     assert server.get(SERIES, **asked).problem == (400, "BadRequestData")
+
+
+@pytest.mark.parametrize("asked", [{"options": "sideways"}, {"format": "sideways"}, {"options": "temporalValues,sideways"}])
+def test_a_form_that_is_not_offered_is_refused(server: Client, asked: dict[str, str]) -> None:
+    assert server.get(SERIES, **asked).problem == (400, "InvalidRequest")

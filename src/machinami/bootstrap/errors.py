@@ -9,8 +9,14 @@ from machinami.citymap.errors import ROWS as CITYMAP
 from machinami.command.alarms.errors import ROWS as ALARMS
 from machinami.data.contexts.errors import ROWS as CONTEXTS
 from machinami.data.entities.errors import ROWS as ENTITIES
+from machinami.data.entity_maps.errors import ROWS as ENTITY_MAPS
 from machinami.data.matching.errors import ROWS as MATCHING
+from machinami.data.snapshots.errors import ROWS as SNAPSHOTS
 from machinami.data.subscriptions.errors import ROWS as SUBSCRIPTIONS
+from machinami.data.temporal.errors import ROWS as TEMPORAL
+from machinami.federation.distribution.errors import ROWS as DISTRIBUTION
+from machinami.federation.registration_subscriptions.errors import ROWS as REGISTRATION_SUBSCRIPTIONS
+from machinami.federation.registrations.errors import ROWS as REGISTRATIONS
 from machinami.kernel.error_texts import ERRORS, ErrorText, register
 from machinami.kernel.errors import Kind
 from machinami.linkage.importing.errors import ROWS as IMPORTING
@@ -134,7 +140,7 @@ def register_all() -> None:
     if ERRORS:
         return
     for rows in (
-        GENERAL, OUTBOUND, EMBEDDED, POSTGRES, CITYMAP, ALARMS, CONTEXTS, ENTITIES, MATCHING, SUBSCRIPTIONS, IMPORTING, EGRESS,
-        IDENTITY, JMA, NGSI_LD,
+        GENERAL, OUTBOUND, EMBEDDED, POSTGRES, CITYMAP, ALARMS, CONTEXTS, ENTITIES, ENTITY_MAPS, MATCHING, SNAPSHOTS, SUBSCRIPTIONS,
+        TEMPORAL, IMPORTING, EGRESS, IDENTITY, JMA, NGSI_LD, REGISTRATIONS, REGISTRATION_SUBSCRIPTIONS, DISTRIBUTION,
     ):  # fmt: skip
         register(rows)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from machinami.adapters.postgres.delivery import PostgresDeliveries
 from machinami.command.alarms.consumer import Told
 from machinami.command.alarms.model import Alarm, Severity
 from machinami.command.alarms.presentation import page_document
 from machinami.command.alarms.service import LIST_MAX, Alarms
+from machinami.data.delivery.worker import LaneWorker
 from machinami.data.entities import rules
 from machinami.data.entities.decisions import Decide, Decision, Effect, Keep, Outcome
 from machinami.data.entities.service import Entities
-from machinami.kernel.caller import Caller
+from machinami.kernel.caller import Caller, system_caller
 from machinami.kernel.clock import Clock
 from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError
@@ -58,6 +60,26 @@ def _saving(entity: Entity, fold: Fold | None) -> Decide:
         return rules.upsert_replace(chosen)(current, now)
 
     return decide
+
+
+class LocalEntitiesOverData:
+    """`federation.registrations.ports.LocalEntities` over the data group's use cases."""
+
+    def __init__(self, entities: Entities) -> None:
+        self._entities = entities
+
+    async def first(self, caller: Caller, query: EntityQuery) -> str | None:
+        found = await self._entities.find(system_caller("federation", caller.tenant), query, Page(1))
+        return found.entities[0].id if found.entities else None
+
+
+class LanesOverDelivery:
+    """`federation.registration_subscriptions.ports.Lanes` over the delivery lanes."""
+
+    def __init__(self, deliveries: PostgresDeliveries, worker: LaneWorker) -> None:
+        self.settled = worker.settled
+        self.states = deliveries.states
+        self.drop_lane = deliveries.drop_lane
 
 
 class LateAlertsOverCommand:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from machinami.data.entities.decisions import Decision
 from machinami.kernel.change import Change, Cursor
-from machinami.kernel.entity import Entity, Instance
+from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError
+from machinami.kernel.name_use import NameUse
 from machinami.kernel.query import EntityQuery, Page
 
 Decide = Callable[[Entity | None, str], Decision]
@@ -33,25 +34,11 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """A page of entities in order of creation; `total` only if it was asked for; `more` if a next page exists."""
+    """A page of entities in the order asked for; `total` only if it was asked for; `more` if a next page exists."""
 
     entities: list[Entity]
     total: int | None
     more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryQuery:
-    """Instances of one attribute: `after` inclusive, `before` exclusive, newest first when `newest_first`."""
-
-    tenant: str
-    entity_id: str
-    attribute: str
-    after: datetime | None = None
-    before: datetime | None = None
-    limit: int = 100
-    newest_first: bool = False
-    time_property: str = "observedAt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +61,20 @@ class EntityStore(Protocol):
     async def get(self, tenant: str, entity_id: str) -> Entity | None:
         """The entity as last committed, expired ones included."""
 
+    async def get_many(self, tenant: str, ids: Collection[str]) -> dict[str, Entity]:
+        """Those of the entities that there are, by id, as last committed, expired ones included; one batch."""
+
     async def query(self, tenant: str, query: EntityQuery, page: Page, now: datetime) -> QueryResult:
         """Entities that match and have not expired at `now`; raises `Refusal` `data.query.too_complex` over budget."""
 
-    async def history(self, query: HistoryQuery) -> list[Instance]:
-        """Instances of one attribute, each with `instanceId` and its times; [] if there are none."""
-
     async def types(self, tenant: str) -> list[TypeCount]:
         """All types that have entities, by name."""
+
+    async def name_uses(self, tenant: str, *, of_type: str | None = None, attribute: str | None = None) -> list[NameUse]:
+        """The uses of types and attributes as committed, all or those of one type or attribute; none with count 0.
+
+        In order of (type, attribute, kind). What has expired counts until it is swept.
+        """
 
     async def changes(self, after: Cursor, limit: int) -> list[Change]:
         """Committed changes behind `after`, oldest first, never skipping one that commits late."""
@@ -90,7 +83,7 @@ class EntityStore(Protocol):
         """The end of the change log now."""
 
     async def expire(self, now: datetime, limit: int) -> list[tuple[str, str]]:
-        """(tenant, id) of entities whose `expiresAt` has passed, at most `limit`."""
+        """(tenant, id) of entities whose `expiresAt`, or that of an attribute of theirs, has passed; at most `limit`."""
 
 
 class DocumentStore(Protocol):

@@ -19,6 +19,11 @@ ALL_ROLES = frozenset(Role)
 DEFAULT_TENANT = "default"
 
 
+def home_of(tenant: str) -> str:
+    """The town of a place: copies of a town (snapshots) lie under `<tenant>:<number>`, names that no client can say."""
+    return tenant.partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The tenant, principal and purpose of one call.

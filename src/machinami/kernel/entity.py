@@ -7,9 +7,9 @@ shape is fixed here and checked where data enters (`standards.ngsi_ld`).
 `datasetId` (4.5.5). An *instance* is a dictionary with
 
 - `type`: one of `VALUE_MEMBER`'s keys;
-- the value under the member that `VALUE_MEMBER` names for the type (`vocab` and `objectType` hold expanded IRIs,
+- the value under the member that `VALUE_MEMBER` names for the type (`vocab`, `objectType` and `valueType` hold expanded IRIs,
   `value` is JSON kept verbatim, a GeoProperty's is a GeoJSON geometry);
-- optionally `datasetId`, `observedAt`, `unitCode`, `objectType`, `expiresAt`, `ngsildproof`;
+- optionally `datasetId`, `observedAt`, `unitCode`, `valueType`, `objectType`, `expiresAt`, `ngsildproof`;
 - `createdAt`, `modifiedAt`: ISO 8601 UTC text set by the store's rules, never by a client;
 - optionally `attributes`: sub-attributes in the same shape as the entity's own.
 """

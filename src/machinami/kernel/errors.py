@@ -16,6 +16,7 @@ class Kind(StrEnum):
     INVALID_REQUEST = "InvalidRequest"
     BAD_REQUEST_DATA = "BadRequestData"
     ALREADY_EXISTS = "AlreadyExists"
+    CONFLICT = "Conflict"
     OPERATION_NOT_SUPPORTED = "OperationNotSupported"
     RESOURCE_NOT_FOUND = "ResourceNotFound"
     INTERNAL_ERROR = "InternalError"
@@ -33,6 +34,9 @@ class Kind(StrEnum):
     UNAUTHENTICATED = "Unauthenticated"
     FORBIDDEN = "Forbidden"
     UNAVAILABLE = "Unavailable"
+    LOOP_DETECTED = "LoopDetected"
+    BAD_GATEWAY = "BadGateway"
+    GATEWAY_TIMEOUT = "GatewayTimeout"
 
 
 class MachinamiError(Exception):

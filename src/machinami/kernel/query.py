@@ -5,6 +5,7 @@ All names in a tree are expanded IRIs. A tree is immutable and hashable, so it c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,17 +25,26 @@ class Comparison(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """One step `relationship{…}` of 4.9 to the entities that a Relationship names; `types`: only to those of any of them."""
+
+    name: str
+    types: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class AttributePath:
-    """`attribute.sub{link}[member.member]` of 4.9.
+    """`link{attribute.sub[member.member]}` of 4.9.
 
     `name` is the expanded attribute; `sub` are expanded sub-attributes (or system members such as `observedAt`,
     `modifiedAt`, `unitCode`, `datasetId`, kept short) reached by dots; `members` are the JSON keys inside the value
-    reached by `[...]`, kept verbatim.
+    reached by `[...]`, kept verbatim. With `links`, the attribute is one of an entity behind that chain of Relationships.
     """
 
     name: str
     sub: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +155,50 @@ class EntityQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """How much of the answer: `limit` entities after `offset`, in order of creation; `count` asks for the total.
+class OrderTerm:
+    """One element of `orderBy` (4.23.3). `path.name` may be an entity member (`id`, `type`, `scope`, `createdAt` …).
 
-    `after_sequence` continues behind a known entity (keyset), which stays exact while others are written.
+    `distance`: by the distance of a GeoProperty from the reference geometry of the ordering.
+    """
+
+    path: AttributePath
+    descending: bool = False
+    distance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """Entity ordering (4.23): terms one after the other; texts by `collation` (RFC 6067, empty = the ICU root order)."""
+
+    terms: tuple[OrderTerm, ...]
+    collation: str = ""
+    geometry_type: str = "Point"
+    coordinates: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How much of the answer: `limit` entities after `offset`, in order of creation or by `order`; `count` asks for the total.
+
+    `after_sequence` continues behind a known entity (keyset), which stays exact while others are written; not with `order`.
     """
 
     limit: int
     offset: int = 0
     count: bool = False
     after_sequence: int = 0
+    order: Ordering | None = None
+
+
+def conditions(condition: Condition | None) -> Iterator[Compare | Exists]:
+    """The single conditions of a tree."""
+    if isinstance(condition, And | Or):
+        for item in condition.items:
+            yield from conditions(item)
+    elif condition is not None:
+        yield condition
+
+
+def chains(condition: Condition | None) -> tuple[tuple[Link, ...], ...]:
+    """The chains of links that a condition follows, each once."""
+    return tuple(dict.fromkeys(one.path.links for one in conditions(condition) if one.path.links))

@@ -35,6 +35,13 @@ TABLE: Final[tuple[Setting, ...]] = (
         "batch_entities_max", "entities", 5_000, "Most entities in one batch operation.", "一括操作一回のエンティティ数の上限。"
     ),
     Setting(
+        "purge_entities_max",
+        "entities",
+        50_000,
+        "Most entities that one purge (DELETE /entities) takes; the answer says if more match.",
+        "一回の一括消去(DELETE /entities)の件数の上限。残りがあれば応答で知らせる。",
+    ),
+    Setting(
         "page_limit_default",
         "entities",
         20,
@@ -52,12 +59,116 @@ TABLE: Final[tuple[Setting, ...]] = (
         "Entities a query may look at beyond its indexes.",
         "索引で絞れない検索が調べるエンティティ数の上限。",
     ),
+    Setting(
+        "linked_entities_max",
+        "entities",
+        2_000,
+        "Entities behind Relationships that one request may bring along or look at.",
+        "一回の要求でたどれる関連エンティティ数の上限。",
+    ),
     Setting("query_timeout_s", "s", 10.0, "Longest time of one query in the store.", "一つの検索にかけられる最長の時間。"),
+    # entity maps
+    Setting(
+        "entity_map_entities_max",
+        "entities",
+        20_000,
+        "Most entities in one entity map.",
+        "エンティティマップ一つの件数の上限。",
+    ),
+    Setting(
+        "entity_maps_max",
+        "maps",
+        500,
+        "Entity maps kept per tenant; those that expire first make room.",
+        "テナントごとに残すエンティティマップの数。超えると期限の早いものから消える。",
+    ),
+    Setting(
+        "entity_map_minutes",
+        "min",
+        60,
+        "Life of an entity map if the client suggests none.",
+        "エンティティマップの有効時間(指定がないとき)。",
+    ),
+    Setting("entity_map_minutes_max", "min", 1_440, "Longest life of an entity map.", "エンティティマップの有効時間の上限。"),
+    # snapshots
+    Setting(
+        "snapshots_max",
+        "snapshots",
+        20,
+        "Snapshots kept per tenant; those of low priority make room.",
+        "テナントごとに残すスナップショットの数。超えると優先度の低いものから消える。",
+    ),
+    Setting(
+        "snapshot_entities_max", "entities", 50_000, "Most entities in one snapshot.", "スナップショット一つの件数の上限。"
+    ),
+    Setting(
+        "snapshot_queries_max", "queries", 50, "Most queries of one snapshot.", "スナップショット一つの検索条件の数の上限。"
+    ),
+    Setting(
+        "snapshot_hours",
+        "h",
+        24,
+        "Life of a snapshot if the client suggests none.",
+        "スナップショットの有効時間(指定がないとき)。",
+    ),
+    Setting("snapshot_hours_max", "h", 168, "Longest life of a snapshot.", "スナップショットの有効時間の上限。"),
     # contexts
     Setting("context_bytes_max", "bytes", 1_000_000, "Largest @context document.", "@context 文書の最大の大きさ。"),
     Setting("context_depth_max", "levels", 5, "Deepest nesting of @context documents.", "@context の入れ子の最大の深さ。"),
-    Setting("context_fetch_timeout_s", "s", 1.5, "Longest wait for a remote @context.", "外部の @context を待つ最長の時間。"),
+    Setting(
+        "context_fetch_timeout_s",
+        "s",
+        1.5,
+        "Longest wait for all remote @contexts of a request together.",
+        "一つの要求で、外部の @context 全体を待つ最長の時間。",
+    ),
+    Setting(
+        "context_fresh_hours",
+        "h",
+        24,
+        "How long a downloaded @context is used if its server doesn't say.",
+        "配信元の指定がないとき、取得した @context を使い続ける時間。",
+    ),
     Setting("context_cache_max", "documents", 1_000, "Expanded @contexts kept in memory.", "記憶しておく @context の数。"),
+    # context sources
+    Setting(
+        "federation_timeout_s",
+        "s",
+        5.0,
+        "Longest wait for a context source whose registration says nothing else.",
+        "登録に指定がない情報源の応答を待つ最長の時間。",
+    ),
+    Setting(
+        "federation_timeout_s_max", "s", 30.0, "Longest wait a registration may ask for.", "登録で指定できる待ち時間の上限。"
+    ),
+    Setting(
+        "federation_in_flight_max",
+        "requests",
+        64,
+        "Requests to context sources at the same time.",
+        "情報源へ同時に送る要求の上限。",
+    ),
+    Setting(
+        "federation_answer_bytes_max",
+        "bytes",
+        16_000_000,
+        "Largest answer of a context source.",
+        "情報源の応答の最大の大きさ。",
+    ),
+    Setting(
+        "federation_credentials_conveyed",
+        "",
+        False,
+        "Whether a registration may have callers' own Authorization or Cookie headers conveyed to its source.",
+        "登録の指定により、呼び出し元の Authorization・Cookie ヘッダーを情報源へ渡してよいか。",
+    ),
+    Setting(
+        "federation_entities_max",
+        "entities",
+        5_000,
+        "Entities taken from one context source for one query.",
+        "一つの検索で一つの情報源から受け取るエンティティ数の上限。",
+    ),
     # the writer
     Setting(
         "commit_mutations_max",
@@ -106,6 +217,21 @@ TABLE: Final[tuple[Setting, ...]] = (
         "届かない通知を不達として保管するまでの時間。",
     ),
     Setting("delivery_alarm_hours_max", "h", 72, "The same for alarms.", "届かない警報通知を不達として保管するまでの時間。"),
+    Setting(
+        "periodic_entities_max",
+        "entities",
+        10_000,
+        "Most entities told in one interval of a periodic subscription (timeInterval).",
+        "定期通知(timeInterval)の一回で知らせるエンティティ数の上限。",
+    ),
+    # federation
+    Setting(
+        "discovery_whole_registrations",
+        "",
+        False,
+        "Discovery shows whole registrations, not only the part that matches.",
+        "登録の検索で、条件に合う部分だけでなく登録全体を返す。",
+    ),
     # live page
     Setting("stream_clients_max", "connections", 200, "Open live streams (SSE).", "同時に開けるライブ配信(SSE)の数。"),
     Setting(
@@ -168,6 +294,16 @@ TABLE: Final[tuple[Setting, ...]] = (
     # history and logs
     Setting(
         "history_page_instances", "instances", 30, "Attribute instances in one page of a time series.", "時系列1ページの件数。"
+    ),
+    Setting(
+        "history_matched_max",
+        "instances",
+        10_000,
+        "Instances of one attribute that a temporal query compares.",
+        "時系列の検索で比べる、属性1つあたりの件数の上限。",
+    ),
+    Setting(
+        "history_periods_max", "periods", 10_000, "Periods of one aggregated time series.", "時系列の集計1つの期間数の上限。"
     ),
     Setting("change_log_days", "days", 7, "Age at which partitions of the change log are dropped.", "変更記録を保持する日数。"),
     Setting("stale_after_s", "s", 900.0, "Age at which a live value is shown as stale.", "値を「古い」と表示するまでの時間。"),

@@ -6,33 +6,26 @@ get wrong. Everything runs in one event loop turn, so each call is atomic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from machinami.data.entities.decisions import ChangeSet, Decision, Keep, Put, Remove
-from machinami.data.entities.expiry import is_past
+from machinami.data.entities.decisions import ChangeSet, Decision, Keep, Remove
+from machinami.data.entities.expiry import faded, is_past, living
+from machinami.data.entities.past import history_of
 from machinami.data.matching import matches
-from machinami.data.ports import HistoryQuery, Mutation, QueryResult, TypeCount
-from machinami.kernel.change import Change, ChangeKind, Cursor, InstanceChange
-from machinami.kernel.clock import Clock, iso, parse_instant
-from machinami.kernel.entity import Entity, Instance
+from machinami.data.matching.ordering import order_key
+from machinami.data.ports import Mutation, QueryResult, TypeCount
+from machinami.kernel.change import Change, ChangeKind, Cursor
+from machinami.kernel.clock import Clock, iso
+from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError
+from machinami.kernel.name_use import NameUse
 from machinami.kernel.query import EntityQuery, Page
+from machinami.sdk.memory_history import MemoryHistory
 
-_RECEIVED_TIMES = ("createdAt", "modifiedAt", "deletedAt")
 _Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One instance of an attribute's history: `at` is its observedAt, else when it was received."""
-
-    number: int
-    at: datetime
-    received_at: datetime
-    instance: Instance
 
 
 class MemoryEntityStore:
@@ -42,10 +35,9 @@ class MemoryEntityStore:
         self._clock = clock
         self._history_kept = history_kept_on_delete
         self._entities: dict[_Key, Entity] = {}
-        self._history: dict[tuple[str, str, str], list[_Row]] = {}
+        self.history = MemoryHistory()
         self._log: list[Change] = []
         self._sequence = 0
-        self._instances = 0
 
     async def write(self, mutations: Sequence[Mutation]) -> list[Decision | MachinamiError]:
         now = self._clock.now()
@@ -62,24 +54,19 @@ class MemoryEntityStore:
     async def get(self, tenant: str, entity_id: str) -> Entity | None:
         return self._entities.get((tenant, entity_id))
 
+    async def get_many(self, tenant: str, ids: Collection[str]) -> dict[str, Entity]:
+        return {one: entity for one in ids if (entity := self._entities.get((tenant, one))) is not None}
+
     async def query(self, tenant: str, query: EntityQuery, page: Page, now: datetime) -> QueryResult:
         mine = sorted((one for (owner, _), one in self._entities.items() if owner == tenant), key=lambda one: one.sequence)
-        found = [one for one in mine if matches(one, query, iso(now))]
+        there = {one.id: alive for one in mine if (alive := living(one, iso(now))) is not None}
+        found = [one for one in mine if matches(one, query, iso(now), there)]
+        if page.order is not None:
+            key = order_key(page.order)
+            found.sort(key=lambda one: key(there[one.id]))
         behind = [one for one in found if one.sequence > page.after_sequence][page.offset :]
         total = len(found) if page.count else None
         return QueryResult(behind[: page.limit], total, len(behind) > page.limit)
-
-    async def history(self, query: HistoryQuery) -> list[Instance]:
-        def time(row: _Row) -> datetime:
-            return row.received_at if query.time_property in _RECEIVED_TIMES else row.at
-
-        rows = [
-            row
-            for row in self._history.get((query.tenant, query.entity_id, query.attribute), ())
-            if (query.after is None or time(row) >= query.after) and (query.before is None or time(row) < query.before)
-        ]
-        rows.sort(key=lambda row: (time(row), row.number), reverse=query.newest_first)
-        return [{**row.instance, "instanceId": _instance_urn(row)} for row in rows[: query.limit]]
 
     async def types(self, tenant: str) -> list[TypeCount]:
         counts: dict[str, int] = {}
@@ -89,6 +76,15 @@ class MemoryEntityStore:
                     counts[one] = counts.get(one, 0) + 1
         return [TypeCount(one, counts[one]) for one in sorted(counts)]
 
+    async def name_uses(self, tenant: str, *, of_type: str | None = None, attribute: str | None = None) -> list[NameUse]:
+        counts: dict[tuple[str, str, str], int] = {}
+        for (owner, _), entity in self._entities.items():
+            names = [("", "")] + [(name, one["type"]) for name, many in entity.attributes.items() for one in many]
+            for use in [(kind, *name) for kind in ("", *entity.types) for name in names if owner == tenant]:
+                counts[use] = counts.get(use, 0) + 1
+        found = [NameUse(*use, count) for use, count in sorted(counts.items())]
+        return [one for one in found if of_type in (None, one.type) and attribute in (None, one.attribute)]
+
     async def changes(self, after: Cursor, limit: int) -> list[Change]:
         return [one for one in self._log if one.cursor > after][:limit]
 
@@ -96,7 +92,9 @@ class MemoryEntityStore:
         return self._log[-1].cursor if self._log else Cursor()
 
     async def expire(self, now: datetime, limit: int) -> list[tuple[str, str]]:
-        return [key for key, entity in self._entities.items() if is_past(entity.expires_at, iso(now))][:limit]
+        found = self._entities.items()
+        gone = [key for key, one in found if is_past(one.expires_at, iso(now)) or faded(one, iso(now))]
+        return gone[:limit]
 
     def _commit(self, mutation: Mutation, decision: Decision, now: datetime) -> Decision:
         if isinstance(decision, Keep):
@@ -104,33 +102,23 @@ class MemoryEntityStore:
         key = (mutation.tenant, mutation.entity_id)
         if isinstance(decision, Remove):
             del self._entities[key]
-            self._remember(mutation, decision.changed, now)
-            if not self._history_kept:
-                self._forget(key)
+            self.history.remember(*key, history_of(decision, iso(now)), now)
+            if decision.forget or not self._history_kept:
+                self.history.forget(*key)
             self._append(mutation, decision.entity, decision.changed, now)
             return decision
         entity = decision.entity
         if decision.supplants is not None and not self._history_kept:
-            self._forget(key)
+            self.history.forget(*key)
         if entity.sequence == 0:
             self._sequence += 1
             entity = replace(entity, sequence=self._sequence)
         self._entities[key] = entity
-        self._remember(mutation, decision.changed, now)
+        for edit in decision.edits:
+            self.history.correct(*key, edit, now)
+        self.history.remember(*key, history_of(decision, iso(now)), now)
         self._append(mutation, entity, decision.changed, now)
-        return Put(entity, decision.changed, decision.outcome, decision.supplants)
-
-    def _forget(self, key: _Key) -> None:
-        for place in [one for one in self._history if one[:2] == key]:
-            del self._history[place]
-
-    def _remember(self, mutation: Mutation, changed: ChangeSet, now: datetime) -> None:
-        for change in changed.instances:
-            self._instances += 1
-            instance = change.after if change.after is not None else _tombstone(change, now)
-            at = parse_instant(instance["observedAt"]) if "observedAt" in instance else now
-            place = (mutation.tenant, mutation.entity_id, change.attribute)
-            self._history.setdefault(place, []).append(_Row(self._instances, at, now, instance))
+        return replace(decision, entity=entity)
 
     def _append(self, mutation: Mutation, entity: Entity, changed: ChangeSet, now: datetime) -> None:
         number = len(self._log) + 1
@@ -167,14 +155,3 @@ class MemoryDocumentStore:
 
     async def count(self, tenant: str, kind: str) -> int:
         return len(self._documents.get((tenant, kind), {}))
-
-
-def _tombstone(change: InstanceChange, now: datetime) -> Instance:
-    stone: Instance = {"type": change.before["type"] if change.before else "Property", "deletedAt": iso(now)}
-    if change.dataset_id is not None:
-        stone["datasetId"] = change.dataset_id
-    return stone
-
-
-def _instance_urn(row: _Row) -> str:
-    return f"urn:ngsi-ld:Instance:{int(row.at.timestamp() * 1_000_000)}-{row.number}"

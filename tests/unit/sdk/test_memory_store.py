@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from history_kit import past
 
 from machinami.data.entities import rules
 from machinami.data.entities.decisions import Decide, Put, Remove
-from machinami.data.ports import DocumentStore, EntityStore, HistoryQuery, Mutation
+from machinami.data.ports import DocumentStore, EntityStore, Mutation
 from machinami.kernel.change import ChangeKind, Cursor
 from machinami.kernel.clock import VirtualClock
 from machinami.kernel.entity import Entity, Instance
@@ -76,22 +77,21 @@ async def test_history_keeps_each_instance_and_goes_with_the_entity(clock: Virtu
     await store.write([mutation(rules.replace_attribute("urn:x:1", "n", [late]))])
     clock.advance(10)
     await store.write([mutation(rules.delete_attribute("urn:x:1", "n"))])
-    query = HistoryQuery("t", "urn:x:1", "n")
-    rows = await store.history(query)
+    rows = await past(store.history, "t", "urn:x:1", "n")
     assert [one.get("value") for one in rows] == [9, 1, None]
     assert rows[-1]["deletedAt"] == "2026-11-26T01:00:20Z"
     assert len({one["instanceId"] for one in rows}) == 3
-    assert [one["value"] for one in await store.history(HistoryQuery("t", "urn:x:1", "n", before=START))] == [9]
-    newest = HistoryQuery("t", "urn:x:1", "n", limit=1, newest_first=True)
-    assert "deletedAt" in (await store.history(newest))[0]
+    assert [one["value"] for one in await past(store.history, "t", "urn:x:1", "n", before=START)] == [9]
+    [newest, stone] = await past(store.history, "t", "urn:x:1", "n", limit=1, newest_first=True)
+    assert (newest["value"], "deletedAt" in stone) == (1, True)
     await store.write([mutation(rules.delete_entity("urn:x:1"))])
-    assert await store.history(query) == []
+    assert await past(store.history, "t", "urn:x:1", "n") == []
 
 
 async def test_history_stays_after_a_deletion_when_the_setting_says_so(clock: VirtualClock) -> None:
     store = MemoryEntityStore(clock, history_kept_on_delete=True)
     await store.write([mutation(rules.create(thing(1))), mutation(rules.delete_entity("urn:x:1"))])
-    assert len(await store.history(HistoryQuery("t", "urn:x:1", "n"))) == 2
+    assert len(await past(store.history, "t", "urn:x:1", "n")) == 2
 
 
 async def test_changes_are_read_behind_a_cursor(clock: VirtualClock) -> None:
@@ -115,7 +115,7 @@ async def test_expiry_hides_sweeps_and_starts_anew(clock: VirtualClock) -> None:
     assert await store.expire(clock.now(), 10) == [("t", "urn:x:1")]
     (again,) = await store.write([mutation(rules.create(thing(1)))])
     assert isinstance(again, Put)
-    assert len(await store.history(HistoryQuery("t", "urn:x:1", "n"))) == 1
+    assert len(await past(store.history, "t", "urn:x:1", "n")) == 1
     entity = await store.get("t", "urn:x:1")
     assert entity is not None
     assert entity.sequence == 2

@@ -10,6 +10,9 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -39,6 +42,14 @@ ANSWER_BYTES_MAX: Final = 65_536
 _KEEPALIVE_S: Final = 4.0
 _DETAIL_CHARACTERS: Final = 200
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A fetched document; `fresh_s` is how long its server says it may be kept, None if it says nothing."""
+
+    body: bytes
+    fresh_s: float | None
 
 
 class HttpSender:
@@ -93,6 +104,10 @@ class HttpSender:
         )
 
     async def fetch(self, url: str, accept: str, bytes_max: int, timeout_s: float) -> bytes:
+        """The body of `download`."""
+        return (await self.download(url, accept, bytes_max, timeout_s)).body
+
+    async def download(self, url: str, accept: str, bytes_max: int, timeout_s: float) -> Page:
         """GET a document of at most `bytes_max` bytes, unpacked size included, within `timeout_s` over all redirects.
 
         Raises Refusal (`security.egress.*`, `outbound.fetch.too_large`, `.too_many_redirects`, `.downgraded`,
@@ -101,6 +116,34 @@ class HttpSender:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._fetch(rules.parse_target(url), accept, bytes_max)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if _failure_of(error) is Failure.REFUSED:
+                raise Refusal("outbound.fetch.denied", url=url, reason=_say(error)) from error
+            raise Unavailable("outbound.fetch.failed", url=url, reason=_say(error)) from error
+
+    async def exchange(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], bytes_max: int, timeout_s: float
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request to a context source: status, headers (lower-case names) and body of its complete answer.
+
+        Redirects are answers like any other. Raises Refusal (`security.egress.*`, `outbound.fetch.denied`,
+        `.too_large`, `.encoding_unknown`) and Unavailable (`outbound.fetch.failed`).
+        """
+        try:
+            rules.check_headers(headers)
+            target = rules.parse_target(url)
+            async with asyncio.timeout(timeout_s):
+                session = await self._route(target)
+                async with session.request(
+                    method,
+                    URL(target.url, encoded=True),
+                    data=body or None,
+                    headers={**headers, "Accept-Encoding": "gzip"},
+                    proxy=self._proxy_for(session),
+                    allow_redirects=False,
+                ) as answer:
+                    found = {name.lower(): value for name, value in answer.headers.items()}
+                    return answer.status, found, await _read(answer, target.url, bytes_max)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             if _failure_of(error) is Failure.REFUSED:
                 raise Refusal("outbound.fetch.denied", url=url, reason=_say(error)) from error
@@ -128,7 +171,7 @@ class HttpSender:
                     break
             return answer.status, answer.headers.get("Retry-After")
 
-    async def _fetch(self, target: Target, accept: str, bytes_max: int) -> bytes:
+    async def _fetch(self, target: Target, accept: str, bytes_max: int) -> Page:
         for _ in range(REDIRECTS_MAX + 1):
             session = await self._route(target)
             async with session.get(
@@ -142,7 +185,7 @@ class HttpSender:
                     continue
                 if answer.status != 200:
                     raise Unavailable("outbound.fetch.failed", url=target.url, reason=f"HTTP {answer.status}")
-                return await _read(answer, target.url, bytes_max)
+                return Page(await _read(answer, target.url, bytes_max), fresh_s(answer.headers, self._clock.now()))
         raise Refusal("outbound.fetch.too_many_redirects", url=target.url, count=REDIRECTS_MAX)
 
     async def _route(self, target: Target) -> aiohttp.ClientSession:
@@ -200,6 +243,22 @@ class HttpSender:
     def _failed(self, failure: Failure, detail: str, started: float) -> Outcome:
         duration_s = self._clock.monotonic() - started
         return Outcome(failure=failure, duration_s=duration_s, detail=detail[:_DETAIL_CHARACTERS])
+
+
+def fresh_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How long an answer may be kept, by Cache-Control, else by Expires (RFC 9111 4.2.1); None if neither says it."""
+    directives = [part.strip().lower() for part in headers.get("Cache-Control", "").split(",")]
+    if "no-store" in directives or "no-cache" in directives:
+        return 0.0
+    for directive in directives:
+        name, _, value = directive.partition("=")
+        if name == "max-age" and value.strip('"').isdecimal():
+            age = headers.get("Age", "0")
+            return max(0.0, float(value.strip('"')) - (float(age) if age.isdecimal() else 0.0))
+    try:
+        return max(0.0, (parsedate_to_datetime(headers["Expires"]) - now).total_seconds()) if "Expires" in headers else None
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any, Final
 
@@ -18,18 +19,26 @@ from machinami.kernel.change import Change, ChangeKind, Cursor, InstanceChange
 from machinami.kernel.entity import Entity, from_document
 
 CHANGES_KEPT: Final = 1_000
-_READ: Final = """select transaction, position, at, tenant, sequence, version, kind, document, changed, principal, label
+_READ: Final = """select transaction, position, at, tenant, sequence, version, kind, document->>'id' as id, changed, principal,
+  label
 from change_log where (transaction, position) > ($1::xid8, $2) and transaction < pg_snapshot_xmin(pg_current_snapshot())
 order by transaction, position limit $3"""
+_DOCUMENTS: Final = """select l.transaction, l.position, l.document
+from unnest($1::xid8[], $2::bigint[]) as g(transaction, position)
+join change_log l on l.transaction = g.transaction and l.position = g.position"""
 _NEWEST: Final = """select transaction, position from change_log where transaction < pg_snapshot_xmin(pg_current_snapshot())
 order by transaction desc, position desc limit 1"""
 
 
 class ChangeLog:
-    """`read` gives what lies behind a cursor; `forget` is for a store that was emptied."""
+    """`read` gives what lies behind a cursor; `forget` is for a store that was emptied.
 
-    def __init__(self, pool: Pool) -> None:
+    `known` gives an entity as the writer has it in memory: a change that led to just that state needs no document.
+    """
+
+    def __init__(self, pool: Pool, known: Callable[[tuple[str, str]], Entity | None]) -> None:
         self._pool = pool
+        self._known = known
         self._turn = asyncio.Lock()
         self._from: Cursor | None = None
         self._tail: list[Change] = []
@@ -75,11 +84,30 @@ class ChangeLog:
             del self._tail[:surplus]
 
     async def _fetch(self, after: Cursor, limit: int) -> list[Change]:
-        return [_change(row) for row in await self._pool.fetch(_READ, after.transaction, after.position, limit)]
+        rows = await self._pool.fetch(_READ, after.transaction, after.position, limit)
+        entities = [self._in_memory(row) for row in rows]
+        places = [(row["transaction"], row["position"]) for row, one in zip(rows, entities, strict=True) if one is None]
+        documents = await self._documents(places) if places else {}
+        return [
+            _change(row, one or from_document(documents[row["transaction"], row["position"]], row["version"], row["sequence"]))
+            for row, one in zip(rows, entities, strict=True)
+        ]
+
+    def _in_memory(self, row: asyncpg.Record) -> Entity | None:
+        """The state that a change led to, if it is the one in memory; sequences tell namesakes apart."""
+        if row["kind"] == ChangeKind.DELETED:
+            return None
+        entity = self._known((row["tenant"], row["id"]))
+        same = entity is not None and entity.version == row["version"] and entity.sequence == row["sequence"]
+        return entity if same else None
+
+    async def _documents(self, places: list[tuple[int, int]]) -> dict[tuple[int, int], Any]:
+        transactions, positions = zip(*places, strict=True)
+        rows = await self._pool.fetch(_DOCUMENTS, transactions, positions)
+        return {(row["transaction"], row["position"]): row["document"] for row in rows}
 
 
-def _change(row: asyncpg.Record) -> Change:
-    entity = from_document(row["document"], row["version"], row["sequence"])
+def _change(row: asyncpg.Record, entity: Entity) -> Change:
     kind = ChangeKind(row["kind"])
     return Change(
         Cursor(row["transaction"], row["position"]), row["at"].astimezone(UTC), row["tenant"], entity, kind,

@@ -77,7 +77,7 @@ class Pool:
 
         try:
             self._pool = await asyncpg.create_pool(
-                min_size=1, max_size=self._size, init=prepare, connect=fresh, command_timeout=self._timeout_s
+                min_size=1, max_size=self._size, init=prepare, connect=fresh, reset=_as_it_is, command_timeout=self._timeout_s
             )
         except UNREACHABLE as error:
             raise Unavailable("data.store.unavailable", reason=type(error).__name__) from error
@@ -131,6 +131,11 @@ class Pool:
     async def execute(self, sql: str, *parameters: Any) -> str:
         status: str = await self.run(lambda connection: connection.execute(sql, *parameters))
         return status
+
+
+async def _as_it_is(connection: asyncpg.Connection) -> None:
+    """A connection goes back to the pool without a query of its own: what uses the pool leaves no state in a session (locks
+    and settings are those of a transaction, and an open one is rolled back all the same)."""
 
 
 async def check_durability(connection: asyncpg.Connection) -> None:

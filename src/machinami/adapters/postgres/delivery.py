@@ -15,6 +15,7 @@ from machinami.adapters.postgres.connection import Pool, encode_jsonb
 from machinami.adapters.postgres.consumers import ConsumerCursors
 from machinami.data.delivery.model import DeadLetter, Delivery, Outcome, Settlement, State, Urgency
 from machinami.kernel.change import Cursor
+from machinami.kernel.errors import Unavailable
 
 CLAIM_LOCK: Final = 0x6D6163_636C61696D
 LANE_LOCKS: Final = 64
@@ -99,6 +100,24 @@ class PostgresDeliveries:
         async with self._pool.transaction() as connection:
             await _lock_lanes(connection, [(tenant, subscription_id)])
             await connection.execute(sql.DROP_LANE, tenant, subscription_id)
+
+    async def periods(self) -> dict[tuple[str, str], datetime]:
+        """When each periodic subscription that was notified before is due next."""
+        rows = await self._pool.fetch("select tenant, subscription_id, due_at from subscription_period")
+        return {(row["tenant"], row["subscription_id"]): row["due_at"] for row in rows}
+
+    async def commit_period(
+        self, tenant: str, subscription_id: str, old: datetime | None, new: datetime, rows: Sequence[Delivery]
+    ) -> int:
+        """As `data.subscriptions.ports.PeriodStore`."""
+        async with self._pool.transaction() as connection:
+            moved = await connection.execute(sql.MOVE_PERIOD, tenant, subscription_id, old, new)
+            if moved.endswith(" 0"):
+                raise Unavailable("data.consumer.overtaken", consumer=subscription_id)
+            if await connection.fetchval(sql.LANE_WAITS, tenant, subscription_id):
+                return 0
+            await self.insert(connection, rows)
+        return len(rows)
 
     async def states(self, tenant: str, subscription_ids: Sequence[str]) -> dict[str, SubscriptionState]:
         """The counters of those subscriptions that were notified at least once."""

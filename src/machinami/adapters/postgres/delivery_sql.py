@@ -31,6 +31,7 @@ order by g.o
 
 # Claim at most $2 heads that are due at $1: walk the lanes that have heads, take each lane's first ones up to its limit $3,
 # then each endpoint's first ones up to its allowance ($4, $5; one if not listed). The claim lasts $6 s and the row's timeout.
+# A lane rests while one of its rows cools down after a failure (endpoint.cooldown, CIM 009 5.2.15).
 CLAIM: Final = f"""
 with recursive lane as (
   (select endpoint, tenant, subscription_id from delivery where head order by endpoint, tenant, subscription_id limit 1)
@@ -44,7 +45,9 @@ with recursive lane as (
     $3 - (select count(*) from delivery c where c.tenant = l.tenant and c.subscription_id = l.subscription_id
       and c.claimed_until > $1) as room
   from lane l left join unnest($4::text[], $5::int[]) as a(endpoint, allowance) on a.endpoint = l.endpoint
-  where coalesce(a.allowance, 1) > 0
+  where coalesce(a.allowance, 1) > 0 and not exists (
+    select 1 from delivery w where w.head and w.endpoint = l.endpoint and w.tenant = l.tenant
+      and w.subscription_id = l.subscription_id and w.cooldown_s is not null and w.attempts > 0 and w.due_at > $1)
 ), ready as (
   select r.*, o.allowance, row_number() over (partition by r.endpoint order by r.urgency, r.due_at, r.number) as place
   from open_lane o cross join lateral (
@@ -118,6 +121,14 @@ select subscription_id, times_sent, times_failed, last_notification, last_succes
 from subscription_state where tenant = $1 and subscription_id = any($2::text[])
 """
 
+# A periodic subscription's next time goes from $3 (null: none stored) to $4; no row is changed if it is not $3.
+MOVE_PERIOD: Final = """
+insert into subscription_period as p (tenant, subscription_id, due_at) values ($1, $2, $4)
+on conflict (tenant, subscription_id) do update set due_at = excluded.due_at where p.due_at = $3::timestamptz
+"""
+
+LANE_WAITS: Final = "select exists (select from delivery where tenant = $1 and subscription_id = $2 and dead_at is null)"
+
 # Claims given back untried; a row that was tried meanwhile is left alone.
 RELEASE: Final = """
 update delivery d set claimed_until = null from unnest($1::text[], $2::bigint[], $3::int[]) as g(tenant, number, attempts)
@@ -164,6 +175,8 @@ with gone as (
   delete from delivery where tenant = $1 and subscription_id = $2 and dead_at is null returning notification_id
 ), counters as (
   delete from subscription_state where tenant = $1 and subscription_id = $2
+), period as (
+  delete from subscription_period where tenant = $1 and subscription_id = $2
 )
 update alarm_delivery a set state = 'dead', error = 'the subscriber was removed' from gone
 where a.tenant = $1 and a.notification_id = gone.notification_id

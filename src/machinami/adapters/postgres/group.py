@@ -6,17 +6,21 @@ Several mutations of one entity fold into one entity row but keep a history and 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from machinami.adapters.postgres.connection import encode_jsonb
 from machinami.adapters.postgres.index_rows import IndexRows, differing, rows_of
-from machinami.data.entities.decisions import ChangeSet, Decision, Keep, Put, Remove
+from machinami.adapters.postgres.name_uses import Shapes, columns, shape_of
+from machinami.data.entities.decisions import ChangeSet, Decision, Edit, Keep, Put, Remove
+from machinami.data.entities.expiry import expiries, expiries_of
+from machinami.data.entities.past import history_of, kept_instance
 from machinami.data.ports import Mutation
 from machinami.kernel.change import ChangeKind, InstanceChange
 from machinami.kernel.clock import iso
-from machinami.kernel.entity import Entity, to_document
+from machinami.kernel.entity import Entity, Instance, to_document
 from machinami.kernel.ids import shard_of
 
 NOTHING, INSERT, UPDATE, DELETE = 0, 1, 2, 3
@@ -47,6 +51,9 @@ _NUMBERS: Final = {
 
 _PLACES: Final = (f"${n}::text::{_NUMBERS[name]}[]" if name in _NUMBERS else f"${n}" for n, name in enumerate(COLUMNS, start=1))
 CALL: Final = f"select write_group({', '.join(_PLACES)}, ${len(COLUMNS) + 1})"
+_NAMES: Final = "note_name_use({}, {}, {}, {}, {})"
+_EXPIRY: Final = "note_attribute_expiry({}, {}, {})"
+"""Called beside `write_group`, in its transaction, by the groups that have something to note."""
 
 
 @dataclass(slots=True)
@@ -61,8 +68,11 @@ class _Entry:
     changed_names: set[str] = field(default_factory=set)
     log: list[_LogRow] = field(default_factory=list)
     history: list[InstanceChange] = field(default_factory=list)
+    changes: list[InstanceChange] = field(default_factory=list)
+    edits: tuple[Edit, ...] = ()
     encoded: bytes = b""
     closed: bool = False
+    forgotten: bool = False
 
     @property
     def action(self) -> int:
@@ -78,11 +88,13 @@ class Group:
 
     def __init__(self, found: dict[Key, Entity], now: datetime, keep_history: bool) -> None:
         self._found = found
-        self._now = now
+        self.now = now
         self._now_text = iso(now)
         self._keep_history = keep_history
         self._entries: list[_Entry] = []
         self._open: dict[Key, _Entry] = {}
+        self._shapes: Shapes = Counter()
+        self._expiry: dict[Key, datetime | None] = {}
 
     def apply(self, mutation: Mutation) -> Decision:
         """Decide one mutation; raises what its rule raises and then leaves the group as it was."""
@@ -102,13 +114,25 @@ class Group:
             entry.current, entry.closed = None, True
             entry = self._enter(key, None)
         if isinstance(decision, Remove):
-            entry.current, entry.closed = None, True
+            entry.current, entry.closed, entry.forgotten = None, True, decision.forget
         else:
             entry.current, entry.encoded = decision.entity, row[2]
+            entry.edits += decision.edits
         entry.changed_names |= decision.changed.names
-        entry.history.extend(decision.changed.instances)
+        entry.changes.extend(decision.changed.instances)
+        entry.history.extend(history_of(decision, self._now_text))
         entry.log.append(row)
         return decision
+
+    def copy(self, tenant: str, entity: Entity) -> None:
+        """Insert an entity as it is, that the tenant has not: no rule is asked, and neither history nor log is written."""
+        entry = self._enter((tenant, entity.id), None)
+        entry.current, entry.encoded = entity, encode_jsonb(to_document(entity))
+
+    @property
+    def edits(self) -> list[tuple[Key, Edit]]:
+        """Corrections of the history, to be made before anything is written."""
+        return [((entry.tenant, entry.id), edit) for entry in self._entries for edit in entry.edits]
 
     @property
     def empty(self) -> bool:
@@ -128,12 +152,23 @@ class Group:
             after[(entry.tenant, entry.id)] = entity
         return list(after.items())
 
+    def statement(self) -> tuple[str, list[Any], bool]:
+        """The one statement that writes the group, its arguments, and whether it notes changed uses of names."""
+        sql, arguments = CALL, wire(self.parameters())
+        names = columns(self._shapes)
+        expiry = [list(column) for column in zip(*((*key, at) for key, at in self._expiry.items()), strict=True)]
+        for call, noted in ((_NAMES, names), (_EXPIRY, expiry)):
+            if noted:
+                places = [f"${place}" for place in range(len(arguments) + 1, len(arguments) + len(noted) + 1)]
+                sql, arguments = f"{sql}, {call.format(*places)}", arguments + noted
+        return sql, arguments, bool(names)
+
     def parameters(self) -> list[Any]:
         """The arguments of `CALL`, in order."""
         columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         for entry in self._entries:
             self._lay_out(entry, columns)
-        return [*columns.values(), self._now]
+        return [*columns.values(), self.now]
 
     def _enter(self, key: Key, base: Entity | None) -> _Entry:
         entry = _Entry(key[0], key[1], base, base, len(self._entries))
@@ -154,7 +189,8 @@ class Group:
         for name, value in zip(_ROW, row, strict=True):
             columns[name].append(value)
         self._lay_out_index(entry, i, columns)
-        erase = entry.closed and not self._keep_history
+        self._note(entry)
+        erase = entry.closed and (entry.forgotten or not self._keep_history)
         if erase:
             columns["erase_i"].append(i)
         else:
@@ -165,6 +201,21 @@ class Group:
             values = (i, version, kind, None if same else document, before, principal, label)
             for name, value in zip(_LOG, values, strict=True):
                 columns[name].append(value)
+
+    def _note(self, entry: _Entry) -> None:
+        """Note what the entry changes for discovery and for the sweep; most updates change nothing for either."""
+        base, final = entry.base, entry.current
+        other_shape = base is None or final is None or base.types != final.types
+        for one in entry.changes:
+            if one.before is None or one.after is None or one.before["type"] != one.after["type"]:
+                other_shape = True
+        if other_shape:
+            if base is not None:
+                self._shapes[shape_of(entry.tenant, base)] -= 1
+            if final is not None:
+                self._shapes[shape_of(entry.tenant, final)] += 1
+        if any(_may_expire(one.before) or _may_expire(one.after) for one in entry.changes) or (final is None and _times(base)):
+            self._expiry[entry.tenant, entry.id] = min(_times(final), default=None)
 
     def _lay_out_index(self, entry: _Entry, i: int, columns: dict[str, list[Any]]) -> None:
         names = None
@@ -185,17 +236,7 @@ class Group:
             _lay_out_rows(one, other, i, suffix, columns)
 
     def _lay_out_history(self, change: InstanceChange, i: int, columns: dict[str, list[Any]]) -> None:
-        if change.after is None:
-            stone: dict[str, Any] = {
-                "type": change.before["type"] if change.before else "Property",
-                "deletedAt": self._now_text,
-            }
-            if change.dataset_id is not None:
-                stone["datasetId"] = change.dataset_id
-            at, instance = self._now, stone
-        else:
-            observed = change.after.get("observedAt")
-            at, instance = (_instant(observed) if observed else self._now), change.after
+        at, instance = kept_instance(change, self.now)
         columns["history_i"].append(i)
         columns["history_attribute"].append(change.attribute)
         columns["history_at"].append(at)
@@ -236,6 +277,15 @@ def _lay_out_rows(one: IndexRows, other: IndexRows, i: int, suffix: str, columns
             columns[f"{table}_{suffix}_i"].extend([i] * len(rows))
             columns[f"{table}_{suffix}_path"].extend(path for path, _ in rows)
             columns[f"{table}_{suffix}"].extend(value for _, value in rows)
+
+
+def _may_expire(instance: Instance | None) -> bool:
+    return instance is not None and ("expiresAt" in instance or ("attributes" in instance and any(expiries_of(instance))))
+
+
+def _times(entity: Entity | None) -> list[datetime]:
+    """When attribute instances of an entity expire: the sweep has to come at the first of them (4.22)."""
+    return [_instant(one) for one in expiries(entity.attributes)] if entity else []
 
 
 def _instant(text: str) -> datetime:

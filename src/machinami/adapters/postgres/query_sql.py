@@ -1,14 +1,16 @@
 """Turns a query tree into SQL that walks candidates in order of creation, through the index tables only.
 
-A query is first broken into *narrowings*: selects of sequences, each holding every entity for which one part of the
-query can be true. They are probed for size; the small ones drive the walk, and each candidate is then decided exactly
-on its document by `data.matching` inside the store. So the plan never rests on the server's statistics, and this
-module may leave out what the index tables don't know.
+A query is first broken into a tree of *narrowings*: selects of sequences, each holding every entity for which one part of
+the query can be true, joined by all and any as the query joins its parts. They are probed for size. The small ones drive the
+walk together; else those of medium size are put together once; else most entities answer, and the walk goes along the type,
+an attribute or all entities. Each candidate is then decided exactly on its document by `data.matching` inside the store,
+within a budget. So the plan never rests on the server's statistics, no step reads more than it is bounded to, and this module
+may leave out what the index tables don't know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
@@ -32,6 +34,10 @@ from machinami.kernel.query import (
 )
 
 PROBE_ROWS_MAX: Final = 10_000
+MEDIUM_ROWS_MAX: Final = 200_000
+"""Rows of an index that may be read once per query to put narrowings together."""
+MEDIUM_NARROWINGS_MAX: Final = 20
+"""With more narrowings than these, none of them small, a query is not looked at more closely."""
 UNION: Final = " union "
 QUERY_CELLS_MAX: Final = 64
 """Cells that cover a queried area: more than a stored geometry has, because each candidate outside costs a document."""
@@ -68,37 +74,77 @@ def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class All:
+    """Answers are in each of the parts."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Answers are in some of the parts."""
+
+    parts: tuple[Node, ...]
+
+
+Node = Sql | All | AnyOf
+
+
+def leaves(node: Node) -> Iterator[Sql]:
+    """The narrowings of a tree, in order."""
+    if isinstance(node, Sql):
+        yield node
+    else:
+        for part in node.parts:
+            yield from leaves(part)
+
+
+def _together(node: Node, sizes: Iterator[int], most: int) -> Sql | None:
+    """The narrowings of at most `most` rows put together; None if those left out might hold other answers."""
+    if isinstance(node, Sql):
+        return node if next(sizes) <= most else None
+    found = [_together(part, sizes, most) for part in node.parts]
+    kept = [one for one in found if one is not None]
+    if not kept or (isinstance(node, AnyOf) and len(kept) < len(found)):
+        return None
+    return kept[0] if len(kept) == 1 else joined(" intersect " if isinstance(node, All) else UNION, kept)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a query comes to: the tenant, one type that all answers have (if there is one), and its narrowings."""
+    """What a query comes to: the tenant, one type and one attribute that all answers have (if there are), its narrowings."""
 
     tenant: str
     type: str | None
-    narrowings: tuple[Sql, ...]
+    tree: All
+    attribute: str | None = None
 
-    def probe(self) -> Sql:
-        """One row: how many rows each narrowing has, at most `PROBE_ROWS_MAX` + 1.
+    @property
+    def narrowings(self) -> tuple[Sql, ...]:
+        return tuple(leaves(self.tree))
+
+    def probe(self, most: int = PROBE_ROWS_MAX) -> Sql:
+        """One row: how many rows each narrowing has, at most `most` + 1.
 
         What a union has twice is counted twice, so that no more rows are read than are counted.
         """
         counts = [
-            Sql(f"select count(*) from (select 1 from ({text}) r limit {PROBE_ROWS_MAX + 1}) p", parameters)  # noqa: S608
+            Sql(f"select count(*) from (select 1 from ({text}) r limit {most + 1}) p", parameters)  # noqa: S608
             for text, parameters in ((_with_twins(one.text), one.parameters) for one in self.narrowings)
         ]
         columns = joined(", ", counts)
         return Sql(f"select {columns.text}", columns.parameters)
 
     def driver(self, sizes: list[int]) -> Sql:
-        """The sequences to walk, given the probed sizes: the small narrowings together, else all, else the type."""
-        small = [one for one, size in zip(self.narrowings, sizes, strict=True) if size <= PROBE_ROWS_MAX]
-        if small:
-            chosen = small
-        elif len(self.narrowings) > 1:
-            chosen = list(self.narrowings)
-        else:
-            return self._all()
-        rows = joined(" intersect ", chosen)
-        if len(chosen) == 1:  # one entity may have several rows in a range; unions and intersections fold them already
-            rows = Sql(f"select distinct sequence from ({rows.text}) n", rows.parameters)  # noqa: S608
+        """The sequences to walk, given the probed sizes: the small narrowings together, else what can be walked in order."""
+        return self.narrowed(sizes, PROBE_ROWS_MAX) or self.ordered()
+
+    def narrowed(self, sizes: list[int], most: int) -> Sql | None:
+        """The narrowings of at most `most` rows together, None if they don't hold all answers."""
+        found = _together(self.tree, iter(sizes), most)
+        if found is None:
+            return None
+        rows = Sql(f"select distinct sequence from ({found.text}) n", found.parameters)  # noqa: S608
         if self.type is None:
             return rows
         return Sql(
@@ -107,10 +153,28 @@ class Plan:
             (*rows.parameters, self.tenant, self.type),
         )
 
-    def _all(self) -> Sql:
+    def ordered(self) -> Sql:
+        """What holds all answers and lies in order of sequence in an index: a type, an attribute, all entities."""
         if self.type is not None:
             return Sql("select sequence from entity_type where tenant = ? and type = ?", (self.tenant, self.type))
+        if self.attribute is not None:
+            return _attribute(self.tenant, self.attribute)
         return Sql("select sequence from entity where tenant = ?", (self.tenant,))
+
+    def places(self, driver: Sql, after: int, rows: int) -> Sql:
+        """The first `rows` sequences behind `after`, in order."""
+        return Sql(
+            f"select sequence from ({driver.text}) d where sequence > ? order by sequence limit ?",  # noqa: S608
+            (*driver.parameters, after, rows),
+        )
+
+    def chosen(self, places: list[int]) -> Sql:
+        """The entities of these sequences, as `page` has them."""
+        return Sql(
+            "select e.sequence as place, e.sequence, e.version, e.document from entity e"
+            " where e.tenant = ? and e.sequence = any(?::bigint[]) order by e.sequence",
+            (self.tenant, places),
+        )
 
     def page(self, driver: Sql, after: int, rows: int) -> Sql:
         """Candidates behind `after`: `place` is the walked sequence; the other columns are null if it is gone."""
@@ -130,11 +194,17 @@ class Plan:
         )
 
     def count(self, driver: Sql, now: Any) -> Sql:
-        """The number of entities of an exact plan (see `exact`) that have not expired."""
+        """The number of entities of an exact plan (see `exact`) that have not expired: as discovery counts them, less those
+        that wait for the sweep.
+        """
+        kind = self.type or ""
         return Sql(
-            f"select count(*) - (select count(*) from entity e where e.tenant = ? and e.expires_at <= ?"  # noqa: S608
-            f" and e.sequence in (select sequence from ({driver.text}) x)) from ({driver.text}) d",
-            (self.tenant, now, *driver.parameters, *driver.parameters),
+            "select coalesce((select sum(count) from name_use where tenant = ? and type = ? and attribute = ''), 0)"  # noqa: S608
+            " + coalesce((select sum(d.delta) from name_use_change c, unnest(c.type, c.attribute, c.delta)"
+            " as d(type, attribute, delta) where c.tenant = ? and d.type = ? and d.attribute = ''), 0)"
+            " - (select count(*) from entity e where e.tenant = ? and e.expires_at <= ?"
+            f" and e.sequence in (select sequence from ({driver.text}) x))",
+            (self.tenant, kind, self.tenant, kind, self.tenant, now, *driver.parameters),
         )
 
 
@@ -144,9 +214,9 @@ def _with_twins(text: str) -> str:
 
 def plan_query(tenant: str, query: EntityQuery) -> Plan:
     """Break a query into its narrowings."""
-    known = [_selector_ids(tenant, query)]
+    known: list[Node | None] = [_selector_ids(tenant, query)]
     if query.attributes:
-        known.append(joined(UNION, (_attribute(tenant, name) for name in query.attributes)))
+        known.append(AnyOf(tuple(_attribute(tenant, name) for name in query.attributes)))
     if query.condition is not None:
         parts = query.condition.items if isinstance(query.condition, And) else (query.condition,)
         known.extend(_condition(tenant, part) for part in parts)
@@ -157,7 +227,7 @@ def plan_query(tenant: str, query: EntityQuery) -> Plan:
     single = _single_type(query)
     if single is None:
         known.append(_selector_types(tenant, query))
-    return Plan(tenant, single, tuple(one for one in known if one is not None))
+    return Plan(tenant, single, All(tuple(one for one in known if one is not None)), _common_attribute(query))
 
 
 def exact(query: EntityQuery) -> bool:
@@ -173,13 +243,26 @@ def exact(query: EntityQuery) -> bool:
     return selector.types is None or [len(one) for one in selector.types.any_of] == [1]
 
 
+def _common_attribute(query: EntityQuery) -> str | None:
+    """An attribute that every answer has, if the query names one."""
+    if len(query.attributes) == 1:
+        return query.attributes[0]
+    parts = query.condition.items if isinstance(query.condition, And) else (query.condition,)
+    for part in parts:
+        if isinstance(part, Compare | Exists):
+            name = part.path.links[0].name if part.path.links else part.path.name
+            if name.removeprefix(CORE) not in SYSTEM_NAMES:
+                return name
+    return query.geo.property_name if query.geo is not None else None
+
+
 def _single_type(query: EntityQuery) -> str | None:
     if len(query.selectors) != 1 or query.selectors[0].types is None or len(query.selectors[0].types.any_of) != 1:
         return None
     return min(query.selectors[0].types.any_of[0])
 
 
-def _selector_types(tenant: str, query: EntityQuery) -> Sql | None:
+def _selector_types(tenant: str, query: EntityQuery) -> Node | None:
     types: set[str] = set()
     for selector in query.selectors:
         if selector.types is None:
@@ -187,10 +270,8 @@ def _selector_types(tenant: str, query: EntityQuery) -> Sql | None:
         types.update(min(wanted) for wanted in selector.types.any_of)
     if not types:
         return None
-    return joined(
-        UNION,
-        (Sql("select sequence from entity_type where tenant = ? and type = ?", (tenant, one)) for one in sorted(types)),
-    )
+    rows = "select sequence from entity_type where tenant = ? and type = ?"
+    return AnyOf(tuple(Sql(rows, (tenant, one)) for one in sorted(types)))
 
 
 def _selector_ids(tenant: str, query: EntityQuery) -> Sql | None:
@@ -201,10 +282,11 @@ def _selector_ids(tenant: str, query: EntityQuery) -> Sql | None:
         ids |= selector.ids
     if not ids:
         return None
-    shards = sorted({shard_of(tenant, one) for one in ids})
+    wanted = sorted(ids)
     return Sql(
-        "select sequence from entity where tenant = ? and shard = any(?::smallint[]) and id = any(?::text[])",
-        (tenant, shards, sorted(ids)),
+        "select e.sequence from unnest(?::smallint[], ?::text[]) as k(shard, id)"
+        " join entity e on e.tenant = ? and e.shard = k.shard and e.id = k.id",
+        ([shard_of(tenant, one) for one in wanted], wanted, tenant),
     )
 
 
@@ -212,13 +294,15 @@ def _attribute(tenant: str, name: str) -> Sql:
     return Sql("select sequence from entity_attribute where tenant = ? and path = ?", (tenant, path_key(name)))
 
 
-def _condition(tenant: str, condition: Condition) -> Sql | None:
-    if isinstance(condition, And):
-        known = [rows for rows in (_condition(tenant, part) for part in condition.items) if rows is not None]
-        return joined(" intersect ", known) if known else None
-    if isinstance(condition, Or):
+def _condition(tenant: str, condition: Condition) -> Node | None:
+    if isinstance(condition, And | Or):
         each = [_condition(tenant, part) for part in condition.items]
-        return joined(UNION, (rows for rows in each if rows)) if all(each) else None
+        known = tuple(one for one in each if one is not None)
+        if not known or (isinstance(condition, Or) and len(known) < len(each)):
+            return None
+        return All(known) if isinstance(condition, And) else AnyOf(known)
+    if condition.path.links:
+        return _attribute(tenant, condition.path.links[0].name)
     if condition.path.name.removeprefix(CORE) in SYSTEM_NAMES:
         return None
     if isinstance(condition, Exists):
@@ -228,9 +312,7 @@ def _condition(tenant: str, condition: Condition) -> Sql | None:
 
 def _compare(tenant: str, compare: Compare) -> Sql | None:
     path = compare.path
-    if compare.operator in (Comparison.NOT_EQUAL, Comparison.NOT_MATCHES):
-        return None
-    if path.sub or path.members or compare.operator is Comparison.MATCHES:
+    if path.sub or path.members or compare.operator not in ORDERED:
         return _attribute(tenant, path.name)
     each = [_operand(tenant, path_key(path.name), compare.operator, operand) for operand in compare.operands]
     known = [rows for rows in each if rows is not None]

@@ -11,12 +11,14 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import structlog
 
 from machinami.adapters.postgres.connection import UNREACHABLE, ConnectArguments, connect
-from machinami.adapters.postgres.group import CALL, Group, Key, wire
+from machinami.adapters.postgres.group import Group, Key
+from machinami.adapters.postgres.history import correct
 from machinami.data.entities.decisions import Decision
 from machinami.data.ports import Mutation
 from machinami.kernel.clock import Clock
@@ -53,6 +55,10 @@ class EntityCache:
         if entity is not None:
             self._entities.move_to_end(key)
         return entity
+
+    def peek(self, key: Key) -> Entity | None:
+        """An entity, without counting as a use of it."""
+        return self._entities.get(key)
 
     def keep(self, key: Key, entity: Entity, read_at_commit: int | None = None) -> None:
         """Remember an entity; one read from the store says after which commit its reading began."""
@@ -128,6 +134,7 @@ class Writer:
         self.commits = 0
         self.mutations = 0
         self.conflicts = 0
+        self.unfolded = 0
 
     def start(self) -> None:
         self._accepting = True
@@ -235,7 +242,9 @@ class Writer:
                 group = Group(await self._read(connection, mutations), self._clock.now(), self._keep_history)
                 results = [_decide(group, mutation) for mutation in mutations]
                 if not group.empty:
-                    sequences = await connection.fetchval(CALL, *wire(group.parameters()))
+                    sql, arguments, names = group.statement()
+                    sequences = await _write(connection, group, sql, arguments)
+                    self.unfolded += names
                     self._committed(group, sequences, len(mutations))
                 return results
             except asyncpg.PostgresError as error:
@@ -285,6 +294,18 @@ class Writer:
     def _forget(self, mutations: Sequence[Mutation]) -> None:
         for mutation in mutations:
             self._cache.drop((mutation.tenant, mutation.entity_id))
+
+
+async def _write(connection: asyncpg.Connection, group: Group, sql: str, arguments: list[Any]) -> list[int]:
+    """Write a group in one transaction, corrections of the history first; the entities' sequences."""
+    sequences: list[int]
+    if group.edits:
+        async with connection.transaction():
+            await correct(connection, group.edits, group.now)
+            sequences = await connection.fetchval(sql, *arguments)
+    else:
+        sequences = await connection.fetchval(sql, *arguments)
+    return sequences
 
 
 def _decide(group: Group, mutation: Mutation) -> Result:

@@ -20,7 +20,7 @@ from machinami.command.alarms.ports import (
 )
 from machinami.command.alarms.rules import ActionRequest, Actor
 from machinami.kernel.access import require
-from machinami.kernel.caller import Caller, Role
+from machinami.kernel.caller import Caller, Role, home_of
 from machinami.kernel.change import Change, ChangeKind
 from machinami.kernel.clock import Clock
 from machinami.kernel.entity import Entity
@@ -137,8 +137,11 @@ class Alarms:
         return tuple(changed)
 
     def _concerned(self, change: Change) -> list[Rule]:
-        """The rules that look at something the change touched; deletions end nothing that a source raised."""
-        if change.kind is ChangeKind.DELETED:
+        """The rules that look at something the change touched; deletions end nothing that a source raised.
+
+        What is tried out on a copy of the town (a snapshot) raises no alarm.
+        """
+        if change.kind is ChangeKind.DELETED or change.tenant != home_of(change.tenant):
             return []
         rules = [rule for name in change.entity.types for rule in self._by_type.get(name, ())]
         return [rule for rule in rules if isinstance(rule, LevelRule) or not change.names or rule.attribute in change.names]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
+
+from machinami.data.contexts.model import Download
 
 
 class ContextFetcher(Protocol):
     """Fetches a remote @context document through the egress guard."""
 
-    async def fetch(self, url: str) -> Any:
+    async def fetch(self, url: str) -> Download:
         """The parsed JSON document; raises MachinamiError if it can't be had."""

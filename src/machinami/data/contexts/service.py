@@ -1,155 +1,365 @@
-"""Resolves @contexts: core contexts are built in, then the town's own store, then a guarded fetch (B1-B3).
+"""Resolves @contexts and manages the stored ones: built-in core contexts, the town's own store, then a guarded fetch (B1-B3).
 
 A resolved context is kept by its JSON text, so that the hot path is one dictionary look-up. A URL that failed is not
-asked again for `NEGATIVE_S` seconds.
+asked again for `NEGATIVE_S` seconds; one URL is fetched once at a time, however many requests need it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from machinami.data.contexts import rules
+from machinami.data.contexts.model import ContextKind, StoredContext, Usage, stored
 from machinami.data.contexts.ports import ContextFetcher
 from machinami.data.ports import DocumentStore
 from machinami.kernel.access import require
-from machinami.kernel.caller import Caller, Role
+from machinami.kernel.caller import Caller, Role, home_of
 from machinami.kernel.clock import Clock, iso
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.ids import new_urn
-from machinami.standards.ngsi_ld.contexts import Context, ContextMissing, build_context, core_context, core_version
+from machinami.standards.ngsi_ld.contexts import (
+    CORE_CONTEXT_URL,
+    Context,
+    ContextMissing,
+    build_context,
+    core_context,
+    core_document,
+    core_version,
+)
 
-KIND = "context"
-NEGATIVE_S = 10.0
-FETCHES_MAX = 10
-LISTING_MAX = 1_000
+KIND: Final = "context"
+NEGATIVE_S: Final = 10.0
+FETCHES_MAX: Final = 10
+STORED_MAX: Final = 1_000
+TOGETHER_MAX: Final = 20
+"""Most @contexts of one request that are looked for at the same time."""
+KEPT_CHARACTERS_MAX: Final = 16_384
+"""A longer @context inside of a request is read anew each time; a URL is never that long."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBounds:
+    """`wait_s`: longest wait for all documents of one request; `fresh_s`: how long a download is used by itself."""
+
+    bytes_max: int = 1_000_000
+    cache_max: int = 1_000
+    depth_max: int = 5
+    wait_s: float = 1.5
+    fresh_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    context: Context
+    documents: tuple[str, ...]
+    until: str
 
 
 class Contexts:
     """The @context store of one Machinami."""
 
-    def __init__(self, store: DocumentStore, fetcher: ContextFetcher, clock: Clock, *, cache_max: int, depth_max: int) -> None:
+    def __init__(self, store: DocumentStore, fetcher: ContextFetcher, clock: Clock, bounds: ContextBounds) -> None:
         self._store = store
         self._fetcher = fetcher
         self._clock = clock
-        self._cache_max = cache_max
-        self._depth_max = depth_max
-        self._resolved: OrderedDict[str, Context] = OrderedDict()
-        self._documents: OrderedDict[tuple[str, str], Any] = OrderedDict()
-        self._failed: dict[str, float] = {}
+        self._bounds = bounds
+        self._started = iso(clock.now())
+        self._folder: Path | None = None
         self._preloaded: dict[str, Any] = {}
+        self._resolved: OrderedDict[tuple[str, str], _Resolved] = OrderedDict()
+        self._documents: OrderedDict[tuple[str, str], StoredContext] = OrderedDict()
+        self._used: OrderedDict[tuple[str, str], Usage] = OrderedDict()
+        self._failed: dict[str, float] = {}
+        self._fetching: dict[tuple[str, str], asyncio.Task[StoredContext]] = {}
+
+    # --- the offline folder
 
     def preload(self, folder: Path) -> int:
         """Read an offline folder: `index.json` maps URLs to file names beside it. Returns how many were read."""
         index = folder / "index.json"
         if not index.is_file():
             return 0
+        self._folder = folder
         for url, name in json.loads(index.read_text("utf-8")).items():
             self._preloaded[url] = json.loads((folder / name).read_text("utf-8"))
         self._resolved.clear()
         return len(self._preloaded)
 
-    async def resolve(self, tenant: str, local: Any) -> Context:
-        """The Context of a user's @context (None: the core context). Raises Refusal `data.context.*`."""
+    # --- resolving
+
+    async def resolve(self, tenant: str, local: Any, turn: asyncio.Semaphore | None = None) -> Context:
+        """The Context of a user's @context (None: the core context). Raises Refusal `data.context.*`.
+
+        `turn` bounds the downloads of several that are looked for together.
+        """
         if local is None:
             return core_context()
-        key = f"{tenant}\0{json.dumps(local, sort_keys=True)}"
-        known = self._resolved.get(key)
-        if known is not None:
+        key = (home_of(tenant), json.dumps(local, sort_keys=True))
+        if len(key[1]) > self._bounds.bytes_max:
+            raise Refusal("data.context.too_large", most=str(self._bounds.bytes_max))
+        found = self._resolved.get(key)
+        if found is None or (found.until and found.until <= iso(self._clock.now())):
+            found = await self._anew(key, local, turn or asyncio.Semaphore(1))
+        else:
             self._resolved.move_to_end(key)
-            return known
-        context = await self._build(tenant, local)
-        self._resolved[key] = context
-        while len(self._resolved) > self._cache_max:
+        for name in found.documents:
+            self._count((key[0], name))
+        return found.context
+
+    async def resolve_all(self, tenant: str, locals_: Iterable[Any]) -> list[Context | MachinamiError]:
+        """Several @contexts at once, in order, each with its own success or refusal; what takes too long is refused."""
+        wanted = list(locals_)
+        by_text = {json.dumps(one, sort_keys=True): one for one in wanted}
+        turn = asyncio.Semaphore(TOGETHER_MAX)
+
+        async def one(local: Any) -> Context | MachinamiError:
+            try:
+                return await self.resolve(tenant, local, turn)
+            except MachinamiError as error:
+                return error
+
+        tasks = {text: asyncio.create_task(one(local)) for text, local in by_text.items()}
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=self._bounds.wait_s)
+        late = [task for task in tasks.values() if not task.done()]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        found = {text: _too_late(by_text[text]) if task.cancelled() else task.result() for text, task in tasks.items()}
+        return [found[json.dumps(one, sort_keys=True)] for one in wanted]
+
+    async def _anew(self, key: tuple[str, str], local: Any, turn: asyncio.Semaphore) -> _Resolved:
+        try:
+            async with asyncio.timeout(self._bounds.wait_s):
+                found = await self._build(key[0], local, turn)
+        except TimeoutError as error:
+            raise _too_late(local) from error
+        if len(key[1]) <= KEPT_CHARACTERS_MAX:
+            self._resolved[key] = found
+        while len(self._resolved) > self._bounds.cache_max:
             self._resolved.popitem(last=False)
+        return found
+
+    async def _build(self, tenant: str, local: Any, turn: asyncio.Semaphore) -> _Resolved:
+        got: dict[str, StoredContext] = {}
+        offline: set[str] = set()
+
+        def known(url: str) -> Any:
+            if url in self._preloaded:
+                offline.add(rules.cached_id(url))
+                return self._preloaded[url]
+            if url not in got:
+                raise ContextMissing(url)
+            return got[url].body
+
+        while True:
+            try:
+                context = build_context(local, known, depth_max=self._bounds.depth_max)
+            except ContextMissing as missing:
+                if len(got) >= FETCHES_MAX:
+                    raise Refusal("data.context.too_many_documents", most=str(FETCHES_MAX)) from missing
+                got[missing.url] = await self._obtain(tenant, missing.url, turn)
+            else:
+                until = min((one.expires_at for one in got.values() if one.expires_at), default="")
+                return _Resolved(context, (*offline, *(one.local_id for one in got.values())), until)
+
+    async def _obtain(self, tenant: str, url: str, turn: asyncio.Semaphore) -> StoredContext:
+        """A document from memory, from the store or from its server; an expired one is asked for anew."""
+        kept = await self._kept(tenant, url)
+        if kept is not None and not (kept.expires_at and kept.expires_at <= iso(self._clock.now())):
+            return kept
+        try:
+            async with turn:
+                return await self._download(tenant, url, kept)
+        except Refusal:
+            if kept is None:
+                raise
+        return self._keep(tenant, replace(kept, expires_at=rules.expiry(self._clock.now(), NEGATIVE_S, 0)))
+
+    async def _kept(self, tenant: str, name: str) -> StoredContext | None:
+        for local_id in rules.local_ids(name):
+            if (tenant, local_id) in self._documents:
+                return self._documents[tenant, local_id]
+            record = await self._store.fetch(tenant, KIND, local_id)
+            if record is not None:
+                return self._keep(tenant, stored(record))
+        return None
+
+    async def _download(self, tenant: str, url: str, old: StoredContext | None) -> StoredContext:
+        """Fetch a document and store it; requests that need the same one wait for the same fetch."""
+        if self._clock.monotonic() - self._failed.get(url, -NEGATIVE_S) < NEGATIVE_S:
+            raise Refusal("data.context.not_available", url=url, reason="failed a moment ago")
+        key = (tenant, url)
+        task = self._fetching.get(key)
+        if task is None:
+            task = self._fetching[key] = asyncio.create_task(self._fetch(tenant, url, old))
+            task.add_done_callback(lambda done: self._fetched(key, done))
+        return await asyncio.shield(task)
+
+    def _fetched(self, key: tuple[str, str], task: asyncio.Task[StoredContext]) -> None:
+        self._fetching.pop(key, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _fetch(self, tenant: str, url: str, old: StoredContext | None) -> StoredContext:
+        try:
+            download = await self._fetcher.fetch(url)
+            if not isinstance(download.document, dict) or "@context" not in download.document:
+                raise Refusal("data.context.not_a_context")
+        except MachinamiError as error:
+            self._failed[url] = self._clock.monotonic()
+            if len(self._failed) > self._bounds.cache_max:
+                self._failed.clear()
+            raise Refusal("data.context.not_available", url=url, reason=error.code) from error
+        now = self._clock.now()
+        made = StoredContext(
+            rules.cached_id(url), ContextKind.CACHED, {"@context": download.document["@context"]},
+            iso(now), url, rules.expiry(now, download.fresh_s, self._bounds.fresh_s),
+        )  # fmt: skip
+        if old is not None or await self._store.count(tenant, KIND) < STORED_MAX:
+            await self._store.put(tenant, KIND, made.local_id, made.document())
+        return self._keep(tenant, made)
+
+    def _keep(self, tenant: str, context: StoredContext) -> StoredContext:
+        self._documents[tenant, context.local_id] = context
+        while len(self._documents) > self._bounds.cache_max:
+            self._documents.popitem(last=False)
         return context
 
-    async def _build(self, tenant: str, local: Any) -> Context:
-        for obtained in range(FETCHES_MAX + 1):
-            try:
-                return build_context(local, lambda url: self._known(tenant, url), depth_max=self._depth_max)
-            except ContextMissing as missing:
-                if obtained < FETCHES_MAX:
-                    await self._obtain(tenant, missing.url)
-        raise Refusal("data.context.too_many_documents", most=str(FETCHES_MAX))
-
-    def _known(self, tenant: str, url: str) -> Any:
-        if url in self._preloaded:
-            return self._preloaded[url]
-        document = self._documents.get((tenant, url))
-        if document is None:
-            raise ContextMissing(url)
-        return document
-
-    async def _obtain(self, tenant: str, url: str) -> None:
-        record = await self._store.fetch(tenant, KIND, url)
-        if record is not None:
-            document = record["body"]
-        else:
-            if self._clock.monotonic() - self._failed.get(url, -NEGATIVE_S) < NEGATIVE_S:
-                raise Refusal("data.context.not_available", url=url, reason="failed a moment ago")
-            try:
-                document = await self._fetcher.fetch(url)
-                if not isinstance(document, dict) or "@context" not in document:
-                    raise Refusal("data.context.not_a_context")
-            except MachinamiError as error:
-                self._failed[url] = self._clock.monotonic()
-                if len(self._failed) > self._cache_max:
-                    self._failed.clear()
-                raise Refusal("data.context.not_available", url=url, reason=error.code) from error
-            await self._store.put(tenant, KIND, url, self._record(url, "Cached", document))
-        self._documents[(tenant, url)] = document
-        while len(self._documents) > self._cache_max:
-            self._documents.popitem(last=False)
+    def _count(self, key: tuple[str, str]) -> None:
+        self._used[key] = Usage(self._used.get(key, _NEVER).hits + 1, iso(self._clock.now()))
+        self._used.move_to_end(key)
+        while len(self._used) > self._bounds.cache_max:
+            self._used.popitem(last=False)
 
     def forget_all(self) -> None:
         """Drop what is cached after the store was emptied (development mode); the offline folder stays."""
-        self._resolved.clear()
-        self._documents.clear()
-        self._failed.clear()
+        for shelf in (self._resolved, self._documents, self._used, self._failed):
+            shelf.clear()
 
-    def _record(self, url: str, kind: str, body: Any) -> dict[str, Any]:
-        return {"URL": url, "localId": url, "kind": kind, "createdAt": iso(self._clock.now()), "body": body}
+    # --- managing
 
-    async def host(self, caller: Caller, document: Any, address: str) -> str:
-        """Store a user's @context under a URL of ours (5.13.2); `address` is the prefix of that URL. Returns its id."""
+    async def host(self, caller: Caller, document: Any) -> str:
+        """Store a user's @context (5.13.2); members beside @context are dropped. Returns its id."""
         require(caller, Role.WRITER)
         if not isinstance(document, dict) or "@context" not in document:
             raise Refusal("data.context.not_a_context")
-        await self._build(caller.tenant, document["@context"])
-        local_id = new_urn("Context")
-        url = f"{address}/{local_id}"
-        record = {**self._record(url, "Hosted", document), "localId": local_id}
-        await self._store.put(caller.tenant, KIND, url, record)
+        await self.resolve(caller.tenant, document["@context"])
+        if await self._store.count(caller.tenant, KIND) >= STORED_MAX:
+            raise Refusal("data.context.store_full", most=str(STORED_MAX))
+        return (await self._add(caller.tenant, new_urn("Context"), ContextKind.HOSTED, document["@context"])).local_id
+
+    async def implicit(self, caller: Caller, source: Any) -> str | None:
+        """The id of a stored @context that says the same as `source`, made if there is none (5.13.1).
+
+        None if a URL says it already. What a client reads needs no role to write.
+        """
+        if rules.only_url(source) is not None:
+            return None
+        local_id = rules.implicit_id(source)
+        if await self._kept(caller.tenant, local_id) is None:
+            if await self._store.count(caller.tenant, KIND) >= STORED_MAX:
+                raise Refusal("data.context.store_full", most=str(STORED_MAX))
+            await self._add(caller.tenant, local_id, ContextKind.IMPLICITLY_CREATED, source)
         return local_id
 
-    async def listing(self, caller: Caller) -> list[dict[str, Any]]:
-        """All stored contexts (5.13.3), preloaded ones as cached."""
-        require(caller, Role.READER)
-        stored = await self._store.listing(caller.tenant, KIND, LISTING_MAX)
-        preloaded = [self._record(url, "Cached", body) for url, body in self._preloaded.items()]
-        return preloaded + stored
+    async def _add(self, tenant: str, local_id: str, kind: ContextKind, local: Any) -> StoredContext:
+        made = StoredContext(local_id, kind, {"@context": local}, iso(self._clock.now()))
+        await self._store.put(tenant, KIND, local_id, made.document())
+        return self._keep(tenant, made)
 
-    async def serve(self, caller: Caller, name: str, address: str) -> dict[str, Any]:
-        """The record of one context, by id or URL (5.13.4)."""
+    async def listing(self, caller: Caller) -> list[StoredContext]:
+        """All stored contexts (5.13.3): the core context, preloaded ones and then the others in order of creation."""
         require(caller, Role.READER)
-        for url in (name, f"{address}/{name}"):
-            if url in self._preloaded:
-                return self._record(url, "Cached", self._preloaded[url])
-            record = await self._store.fetch(caller.tenant, KIND, url)
-            if record is not None:
-                return record
-        raise Refusal("data.context.does_not_exist", id=name)
+        found = map(stored, await self._store.listing(caller.tenant, KIND, STORED_MAX))
+        built_in = map(self._built_in, (CORE_CONTEXT_URL, *self._preloaded))
+        return [*built_in, *(one for one in found if not self._is_built_in(one.url))]
 
-    async def delete(self, caller: Caller, name: str, address: str) -> None:
-        """Forget a stored context (5.13.5); a core context can't be deleted."""
+    def usage(self, caller: Caller, context: StoredContext) -> Usage:
+        """How a context was used since the start."""
+        return self._used.get((caller.tenant, context.local_id), _NEVER)
+
+    async def retrieve(self, caller: Caller, name: str) -> StoredContext:
+        """One stored context by id or URL, for its metadata (5.13.4)."""
+        require(caller, Role.READER)
+        found = await self._find(caller.tenant, name)
+        if found is None:
+            raise Refusal("data.context.does_not_exist", id=name)
+        return found
+
+    async def serve(self, caller: Caller, name: str) -> StoredContext:
+        """One context to read (5.13.4); what was only downloaded is not ours to serve."""
+        found = await self.retrieve(caller, name)
+        if found.kind is ContextKind.CACHED:
+            raise Refusal("data.context.only_cached", id=name)
+        return found
+
+    def served(self, caller: Caller, context: StoredContext) -> None:
+        """Count that a context was found for a client."""
+        self._count((caller.tenant, context.local_id))
+
+    async def delete(self, caller: Caller, name: str) -> None:
+        """Forget a stored context (5.13.5); what is built in or in the offline folder can't be deleted."""
         require(caller, Role.WRITER)
-        if core_version(name) is not None or name in self._preloaded:
-            raise Refusal("data.context.built_in", url=name)
-        for url in (name, f"{address}/{name}"):
-            if await self._store.remove(caller.tenant, KIND, url):
-                self._documents.pop((caller.tenant, url), None)
-                self._resolved.clear()
-                return
-        raise Refusal("data.context.does_not_exist", id=name)
+        found = await self.retrieve(caller, name)
+        if self._is_built_in(found.url):
+            raise Refusal("data.context.built_in", url=found.url)
+        await self._store.remove(caller.tenant, KIND, found.local_id)
+        self._forget(caller.tenant, found)
+
+    async def reload(self, caller: Caller, name: str) -> None:
+        """Replace a cached context by what its URL gives now; the old one stays if that fails (5.13.5.4).
+
+        A core context is built in and stays as published; one of the offline folder is read from there again.
+        """
+        require(caller, Role.WRITER)
+        found = await self.retrieve(caller, name)
+        if found.kind is not ContextKind.CACHED:
+            raise Refusal("data.context.not_reloadable", id=name, kind=found.kind.value)
+        if found.url in self._preloaded:
+            await asyncio.to_thread(self._reread, found.url)
+        elif core_version(found.url) is None:
+            self._failed.pop(found.url, None)
+            await self._download(caller.tenant, found.url, found)
+        self._resolved.clear()
+
+    def _reread(self, url: str) -> None:
+        assert self._folder is not None
+        try:
+            self.preload(self._folder)
+        except (OSError, ValueError) as error:
+            raise Refusal("data.context.not_available", url=url, reason=type(error).__name__) from error
+
+    async def _find(self, tenant: str, name: str) -> StoredContext | None:
+        if self._is_built_in(name):
+            return self._built_in(name)
+        for url in (CORE_CONTEXT_URL, *self._preloaded):
+            if rules.cached_id(url) == name:
+                return self._built_in(url)
+        return await self._kept(tenant, name)
+
+    def _forget(self, tenant: str, context: StoredContext) -> None:
+        self._documents.pop((tenant, context.local_id), None)
+        self._used.pop((tenant, context.local_id), None)
+        self._resolved.clear()
+
+    def _is_built_in(self, url: str) -> bool:
+        return url in self._preloaded or core_version(url) is not None
+
+    def _built_in(self, url: str) -> StoredContext:
+        body = self._preloaded[url] if url in self._preloaded else core_document(url)
+        return StoredContext(rules.cached_id(url), ContextKind.CACHED, body, self._started, url)
+
+
+_NEVER: Final = Usage()
+
+
+def _too_late(local: Any) -> Refusal:
+    url = rules.only_url(local) or "(several)"
+    return Refusal("data.context.not_available", url=url, reason="it did not come in time")

@@ -54,12 +54,15 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     CLOSED = "closed-before-the-end"
     PROTOCOL = "not-http"
+    DECLINED = "declined-by-broker"
     INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one try: a complete answer's `status`, or a `failure` with a `detail` for people.
+
+    What an MQTT broker has taken has the status 200.
 
     `retry_after_s` is the answer's Retry-After; `duration_s` runs from the name's resolution to the answer's end.
     """

@@ -51,7 +51,7 @@ class DeliveryStore(Protocol):
 
 
 class Sender(Protocol):
-    """One HTTP notification, through the egress guard."""
+    """One notification over HTTP or MQTT, through the egress guard."""
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Outcome:
-        """POST `body`; never raises for what the receiver, the network or the guard does."""
+        """POST or publish `body`; never raises for what the receiver, the network or the guard does."""

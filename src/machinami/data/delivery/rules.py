@@ -21,7 +21,7 @@ from machinami.data.delivery.model import (
     Urgency,
 )
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
 _STATUS_OF_TROUBLE: Final = frozenset((408, 425, 429))
 _LATENCY_WEIGHT: Final = 0.3
 _EXPONENT_MAX: Final = 30
@@ -56,11 +56,12 @@ def timeout_of(delivery: Delivery, limits: LaneLimits) -> float:
 def shows_trouble(outcome: Outcome) -> bool:
     """Whether an outcome counts against the endpoint.
 
-    A 4xx (or 3xx) answer is about one message: the endpoint lives. Overload (408, 425, 429), 5xx and missing answers
-    count. A target that the egress guard refuses says nothing about the endpoint but is not worth more than probes.
+    A 4xx (or 3xx) answer, or a broker's refusal, is about one message: the endpoint lives. Overload (408, 425, 429), 5xx
+    and missing answers count. A target that the egress guard refuses says nothing about the endpoint but is not worth
+    more than probes.
     """
     if outcome.status is None:
-        return outcome.failure is not Failure.INTERNAL
+        return outcome.failure not in (Failure.INTERNAL, Failure.DECLINED)
     return outcome.status >= 500 or outcome.status in _STATUS_OF_TROUBLE
 
 

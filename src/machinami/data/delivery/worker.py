@@ -7,6 +7,7 @@ is settled after its try; whatever a crash leaves claimed is sent again under th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import Counter, OrderedDict
@@ -50,6 +51,7 @@ class LaneWorker:
         self._stopping = False
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._unsettled: dict[tuple[str, int], Settlement] = {}
+        self._written = asyncio.Condition()
         self._health: OrderedDict[str, EndpointHealth] = OrderedDict()
         self._in_flight: Counter[str] = Counter()
         self._turn = 0
@@ -63,6 +65,15 @@ class LaneWorker:
         """Let `run` finish what is under way and end."""
         self._stopping = True
         self._event.set()
+
+    async def settled(self) -> None:
+        """Until what is known of finished tries can be read from the store, at most `poll_s`."""
+        known = set(self._unsettled)
+        if not known:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.poll_s), self._written:
+                await self._written.wait_for(lambda: not known & set(self._unsettled))
 
     @property
     def in_flight(self) -> int:
@@ -167,6 +178,8 @@ class LaneWorker:
         await self._store.settle(list(batch.values()))
         for key in batch:
             del self._unsettled[key]
+        async with self._written:
+            self._written.notify_all()
         for endpoint in sorted({one.delivery.endpoint for one in batch.values()} & set(self.open_endpoints())):
             await self._expire(endpoint)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from machinami.kernel.change import ChangeKind, InstanceChange
-from machinami.kernel.entity import Entity
+from machinami.kernel.entity import Entity, Instance
 
 
 class Effect(StrEnum):
@@ -62,25 +63,54 @@ class ChangeSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Erase:
+    """Remove an attribute's instances from the history: those of one dataset (None: the default one), or `every` one."""
+
+    attribute: str
+    dataset_id: str | None
+    every: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Replace the instance kept at (`at`, `number`) of an attribute's history; None removes it."""
+
+    attribute: str
+    number: int
+    at: datetime
+    instance: Instance | None
+
+
+Edit = Erase | Rewrite
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """Write `entity`: its `version` is already the next one; `sequence` 0 asks the store for a new one.
 
     `supplants` is an expired entity under the same id that the sweep had not removed yet: its history goes now (4.22).
+    `history` is what the history gets if that is not just what changed; `edits` correct what it has, before that.
     """
 
     entity: Entity
     changed: ChangeSet
     outcome: Outcome
     supplants: Entity | None = None
+    history: tuple[InstanceChange, ...] | None = None
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Delete `entity` (as it stood); `changed.instances` lists every instance with `after` None."""
+    """Delete `entity` (as it stood); `changed.instances` lists every instance with `after` None.
+
+    `forget`: its history goes too, whatever the setting says.
+    """
 
     entity: Entity
     changed: ChangeSet
     outcome: Outcome
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

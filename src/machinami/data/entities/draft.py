@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from machinami.data.entities.decisions import ChangeSet, Decision, Effect, Keep, NotUpdated, Outcome, Put, Remove
-from machinami.data.entities.expiry import expired_instances, is_past, living
+from machinami.data.entities.expiry import expiries, expiries_of, faded, is_past, living
 from machinami.data.entities.instances import find, with_instance, without_instance
 from machinami.kernel.change import ChangeKind, InstanceChange
 from machinami.kernel.entity import Entity, Instance
@@ -37,8 +37,8 @@ class Draft:
 
     def put(self, name: str, before: Instance | None, after: Instance) -> None:
         """Set one instance (already stamped), adding or replacing that of its dataset."""
-        if "expiresAt" in after:
-            refuse_past(self.before.id, after["expiresAt"], self.now)
+        for expires_at in expiries_of(after):
+            refuse_past(self.before.id, expires_at, self.now)
         self.attributes[name] = with_instance(self.attributes.get(name, []), after)
         self.changes.append(InstanceChange(name, after.get("datasetId"), before, after))
 
@@ -100,11 +100,11 @@ class Draft:
     def _sweep(self) -> None:
         """Record the expired instances that this write leaves behind, unless it replaced them."""
         touched: set[tuple[str, str | None]] | None = None
-        for name, one in expired_instances(self.before, self.now):
+        for name, one, left in faded(self.before, self.now):
             if touched is None:
                 touched = {(change.attribute, change.dataset_id) for change in self.changes}
             if (name, one.get("datasetId")) not in touched:
-                self.changes.append(InstanceChange(name, one.get("datasetId"), one, None))
+                self.changes.append(InstanceChange(name, one.get("datasetId"), one, left))
 
 
 def refuse_past(entity_id: str, expires_at: str | None, now: str) -> None:
@@ -115,8 +115,8 @@ def refuse_past(entity_id: str, expires_at: str | None, now: str) -> None:
 
 def refuse_past_instances(entity: Entity, now: str) -> None:
     """The same for the attribute instances of a whole entity."""
-    for _, one in expired_instances(entity, now):
-        refuse_past(entity.id, one["expiresAt"], now)
+    for expires_at in expiries(entity.attributes):
+        refuse_past(entity.id, expires_at, now)
 
 
 def created(entity: Entity, stored: Entity | None, now: str) -> Put:

@@ -50,6 +50,20 @@ ROWS: Final[dict[str, ErrorText]] = {
         "Send the scope in an entity fragment (PATCH /entities/{{id}}), or delete it with DELETE.",
         "scope はエンティティの一部として送る(PATCH /entities/{{id}})か、DELETE で削除してください。",
     ),
+    "data.entity.no_scope": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The entity {id} has no scope that could be updated.",
+        "エンティティ {id} には更新できる scope がありません。",
+        "Append the scope (POST /entities/{{id}}/attrs).",
+        "scope は追加(POST /entities/{{id}}/attrs)してください。",
+    ),
+    "data.entity.more_to_purge": ErrorText(
+        Kind.TOO_MANY_RESULTS,
+        "More than {most} entities match; {id} and those behind it are still there.",
+        "該当するエンティティが {most} 件を超えています。{id} 以降は残っています。",
+        "Purge again with the same query.",
+        "同じ条件でもう一度消去してください。",
+    ),
     "data.entity.expires_in_past": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "expiresAt {expires_at} of {id} has already passed, so it would vanish at once.",

@@ -123,8 +123,9 @@ def merged(name: str, before: Instance, patch: Instance, now: str, options: Merg
     result = _with_members(before, patch)
     if kind != before["type"]:
         result.pop(VALUE_MEMBER[before["type"]], None)
-        if member in patch:
-            result[member] = merged_json(None, patch[member])
+        if member not in patch:
+            raise Refusal("ngsi_ld.attribute.value_missing", attribute=name, member=member)
+        result[member] = merged_json(None, patch[member])
     elif member in patch and kind in _MERGED_INTO:
         result[member] = merged_json(before.get(member), patch[member])
         if kind == "LanguageProperty" and not result[member]:
@@ -165,6 +166,8 @@ def _cleaned(name: str, patch: Instance) -> Instance | None:
         return None
     result = dict(complete(name, patch, None))
     member = VALUE_MEMBER[result["type"]]
+    if member not in result:
+        raise Refusal("ngsi_ld.attribute.value_missing", attribute=name, member=member)
     if isinstance(result.get(member), dict):
         result[member] = merged_json(None, result[member])
         if result["type"] == "LanguageProperty" and not result[member]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from machinami.data.entities.decisions import ChangeSet, Decide, Decision, Effect, Keep, Outcome, Put
 from machinami.data.entities.draft import Draft, created, refuse_past, refuse_past_instances, removed
-from machinami.data.entities.expiry import expired_instances, is_past
+from machinami.data.entities.expiry import faded, is_past
 from machinami.data.entities.instances import (
     MergeOptions,
     appended,
@@ -24,16 +24,18 @@ from machinami.data.entities.instances import (
     stamped,
     stamped_attributes,
 )
+from machinami.data.matching import matches
 from machinami.data.matching.selectors import type_matches
 from machinami.kernel.change import ChangeKind, InstanceChange
 from machinami.kernel.entity import Entity, Instance
 from machinami.kernel.errors import Refusal
-from machinami.kernel.query import TypeSelection
+from machinami.kernel.query import EntityQuery, TypeSelection
 from machinami.standards.ngsi_ld.fragment import Fragment, is_deletion
 
 SCOPE: Final = "https://uri.etsi.org/ngsi-ld/scope"
 _EXISTS: Final = "data.attribute.already_exists"
 _MISSING: Final = "data.attribute.does_not_exist"
+_NO_SCOPE: Final = "data.entity.no_scope"
 _DEFAULT_MERGE: Final = MergeOptions()
 
 
@@ -110,7 +112,7 @@ def append_attributes(entity_id: str, fragment: Fragment, overwrite: bool = True
 def update_attributes(entity_id: str, fragment: Fragment, where: TypeSelection | None = None) -> Decide:
     """Update Attributes (5.6.2): each instance given replaces its counterpart or is added; nulls delete.
 
-    The scope is replaced only if the entity has one.
+    The scope is replaced only if the entity has one; else it is ignored and reported as not updated.
     """
 
     def decide(stored: Entity | None, now: str) -> Decision:
@@ -209,6 +211,38 @@ def delete_entity(entity_id: str, where: TypeSelection | None = None) -> Decide:
     return decide
 
 
+def purge_entity(query: EntityQuery) -> Decide:
+    """Delete an entity that a purge found (5.6.21), if it still answers the query."""
+
+    def decide(stored: Entity | None, now: str) -> Decision:
+        if stored is None or not matches(stored, query, now):
+            return Keep(stored, Outcome(Effect.UNCHANGED))
+        return removed(stored)
+
+    return decide
+
+
+def purge_attributes(query: EntityQuery, names: frozenset[str], keep: bool) -> Decide:
+    """Delete the attributes in `names`, or all others, from an entity that a purge found and that still answers its query.
+
+    The scope goes only where it is named as one to drop.
+    """
+
+    def decide(stored: Entity | None, now: str) -> Decision:
+        if stored is None or not matches(stored, query, now):
+            return Keep(stored, Outcome(Effect.UNCHANGED))
+        draft = Draft(stored, now)
+        for name, instances in list(draft.attributes.items()):
+            if (name in names) is not keep:
+                for one in instances:
+                    draft.drop(name, one)
+        if SCOPE in names and not keep:
+            draft.scopes = ()
+        return draft.decide()
+
+    return decide
+
+
 def remove_expired() -> Decide:
     """The sweep (4.22): remove an expired entity, or the expired attribute instances of a living one."""
 
@@ -217,11 +251,11 @@ def remove_expired() -> Decide:
             return Keep(None, Outcome(Effect.UNCHANGED))
         if is_past(stored.expires_at, now):
             return removed(stored)
-        gone = expired_instances(stored, now)
+        gone = faded(stored, now)
         if not gone:
             return Keep(stored, Outcome(Effect.UNCHANGED))
         draft = Draft(stored, now)
-        draft.changes = [InstanceChange(name, one.get("datasetId"), one, None) for name, one in gone]
+        draft.changes = [InstanceChange(name, one.get("datasetId"), one, left) for name, one, left in gone]
         return draft.decide()
 
     return decide
@@ -303,8 +337,11 @@ def _updated(draft: Draft, fragment: Fragment) -> Decision:
         for one in instances:
             _write(draft, name, one)
     draft.add_types(fragment.types)
-    if fragment.scopes is not None and draft.scopes:
-        draft.scopes = fragment.scopes
+    if fragment.scopes is not None:
+        if draft.scopes:
+            draft.scopes = fragment.scopes
+        elif fragment.scopes:
+            draft.leave(SCOPE, None, _NO_SCOPE)
     draft.set_expiry(fragment.expires_at)
     return draft.decide()
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from machinami.data.entities.decisions import Decide, Decision
 from machinami.data.entities.expiry import can_expire, living
 from machinami.data.entities.rules import remove_expired
+from machinami.data.matching.linking import linked_entities
 from machinami.data.matching.selectors import type_matches
-from machinami.data.ports import EntityStore, HistoryQuery, Mutation, QueryResult, TypeCount
+from machinami.data.ports import EntityStore, Mutation, QueryResult, TypeCount
 from machinami.kernel.access import require
 from machinami.kernel.caller import Caller, Role
 from machinami.kernel.clock import Clock, iso
-from machinami.kernel.entity import Entity, Instance
+from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError, Refusal
-from machinami.kernel.query import EntityQuery, Page, TypeSelection
+from machinami.kernel.name_use import NameUse
+from machinami.kernel.query import Condition, EntityQuery, Page, TypeSelection, chains
 
+S = TypeVar("S")
+Targets = Callable[[Entity, S], Iterable[tuple[str, S]]]
+LOCAL = "@none"
 SWEEP_BATCH = 500
+SWEEP_BATCHES_MAX = 40
 LASTING_MAX = 10_000
 
 
 class Entities:
-    """Reads and writes of entities, their types and their history, for one caller at a time."""
+    """Reads and writes of entities and their types, for one caller at a time."""
 
     def __init__(self, store: EntityStore, clock: Clock) -> None:
         self._store = store
@@ -72,20 +80,63 @@ class Entities:
         alive = [living(entity, iso(now)) for entity in result.entities]
         return replace(result, entities=[entity for entity in alive if entity is not None])
 
-    async def history(self, caller: Caller, query: HistoryQuery) -> list[Instance]:
-        """Instances of one attribute over time (5.7.3), of the caller's tenant."""
+    def places(self, entity_id: str) -> tuple[str, ...]:
+        """Where an entity that was found is known: here (`@none`), with sources also under their registrations (5.2.39)."""
+        return (LOCAL,)
+
+    async def linked(
+        self, caller: Caller, roots: Sequence[tuple[Entity, S]], targets: Targets[S], *,
+        levels: int, known: Collection[str], most: int,
+    ) -> list[tuple[Entity, S]]:  # fmt: skip
+        """Entities at most `levels` links away from the roots, nearer ones first, one batch per level (4.5.23).
+
+        `targets` names the ids behind an entity, each with how it is looked at; an entity comes once for each such way.
+        Those in `known` are left out. More than `most` are refused (`data.query.too_many_linked`).
+        """
         require(caller, Role.READER)
-        return await self._store.history(replace(query, tenant=caller.tenant))
+        now = iso(self._clock.now())
+        found: list[tuple[Entity, S]] = []
+        met: set[tuple[str, S]] = set()
+        frontier = list(roots)
+        for _ in range(levels):
+            steps = dict.fromkeys(step for entity, way in frontier for step in targets(entity, way) if step[0] not in known)
+            new = [step for step in steps if step not in met]
+            met.update(new)
+            if not new:
+                break
+            if len(met) > most:
+                raise Refusal("data.query.too_many_linked", most=str(most))
+            there = await self._store.get_many(caller.tenant, {one for one, _ in new})
+            frontier = [(alive, way) for one, way in new if (alive := living(there.get(one), now)) is not None]
+            found += frontier
+        return found
+
+    async def behind(self, caller: Caller, entity: Entity, condition: Condition | None, most: int) -> dict[str, Entity]:
+        """The entities behind the links that a condition follows from one (4.9); more than `most` are refused."""
+        require(caller, Role.READER)
+        get_many = partial(self._store.get_many, caller.tenant)
+        return await linked_entities(get_many, [entity], chains(condition), iso(self._clock.now()), most)
 
     async def types(self, caller: Caller) -> list[TypeCount]:
         """The types in use (5.7.5) with their number of entities."""
         require(caller, Role.READER)
         return await self._store.types(caller.tenant)
 
+    async def name_uses(self, caller: Caller, *, of_type: str | None = None, attribute: str | None = None) -> list[NameUse]:
+        """The uses of types and attributes (5.7.5-5.7.10), all or those of one; what has expired is swept first."""
+        require(caller, Role.READER)
+        await self.sweep()
+        return await self._store.name_uses(caller.tenant, of_type=of_type, attribute=attribute)
+
     async def sweep(self) -> int:
         """Delete what has expired (B8), in all tenants; returns how many entities were looked at."""
-        expired = await self._store.expire(self._clock.now(), SWEEP_BATCH)
-        if expired:
-            rule = remove_expired()
-            await self._store.write([Mutation(tenant, one, rule, "system:sweep") for tenant, one in expired])
-        return len(expired)
+        rule = remove_expired()
+        swept = 0
+        for _ in range(SWEEP_BATCHES_MAX):
+            expired = await self._store.expire(self._clock.now(), SWEEP_BATCH)
+            if expired:
+                await self._store.write([Mutation(tenant, one, rule, "system:sweep") for tenant, one in expired])
+            swept += len(expired)
+            if len(expired) < SWEEP_BATCH:
+                break
+        return swept

@@ -9,16 +9,20 @@ array or another type never matches. A Relationship answers only to `==` and `!=
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
+from machinami.data.matching.linking import objects_behind
 from machinami.data.matching.patterns import pattern
 from machinami.kernel.clock import parse_instant
 from machinami.kernel.entity import VALUE_MEMBER, Attributes, Entity, Instance
-from machinami.kernel.query import And, AttributePath, Compare, Comparison, Condition, Exists, Instant, Operand, Or, Range
+from machinami.kernel.query import And, AttributePath, Compare, Comparison, Condition, Exists, Instant, Link, Operand, Or, Range
+from machinami.kernel.relationships import objects_of
 
 CORE: Final = "https://uri.etsi.org/ngsi-ld/"
 _SYSTEM_MEMBERS: Final = frozenset(
@@ -35,7 +39,12 @@ _ORDER: Final[dict[Comparison, Callable[[Any, Any], bool]]] = {
     Comparison.LESS: lt,
     Comparison.LESS_EQUAL: le,
 }
+_DATE_OR_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\d(?:T\d\d[\d:.,]*(?:Z|[+-][\d:]+)?)?|\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-][\d:]+)?", re.ASCII
+)
 _NONE: Final[tuple[Any, ...]] = ()
+Linked = Mapping[str, Entity]
+NOTHING_LINKED: Final[Linked] = {}
 
 
 Values = Sequence[Any]
@@ -43,24 +52,24 @@ Target = tuple[Values, Values]
 """One value that a path leads to: the candidates for equality, and the single values for order and patterns."""
 
 
-def holds(condition: Condition, entity: Entity) -> bool:
-    """Whether the entity meets the condition."""
+def holds(condition: Condition, entity: Entity, linked: Linked = NOTHING_LINKED) -> bool:
+    """Whether the entity meets the condition; `linked` holds the entities behind its Relationships, by id."""
     if isinstance(condition, Compare):
-        return _compare_holds(condition, entity)
+        return _compare_holds(condition, entity, linked)
     if isinstance(condition, And):
-        return all(holds(item, entity) for item in condition.items)
+        return all(holds(item, entity, linked) for item in condition.items)
     if isinstance(condition, Or):
-        return any(holds(item, entity) for item in condition.items)
-    return _exists(condition, entity)
+        return any(holds(item, entity, linked) for item in condition.items)
+    return _exists(condition, entity, linked)
 
 
-def _exists(condition: Exists, entity: Entity) -> bool:
-    return next(targets(condition.path, entity), None) is not None
+def _exists(condition: Exists, entity: Entity, linked: Linked) -> bool:
+    return next(targets(condition.path, entity, linked), None) is not None
 
 
-def _compare_holds(condition: Compare, entity: Entity) -> bool:
+def _compare_holds(condition: Compare, entity: Entity, linked: Linked) -> bool:
     operator, operands = condition.operator, condition.operands
-    for candidates, singles in targets(condition.path, entity):
+    for candidates, singles in targets(condition.path, entity, linked):
         if operator is Comparison.EQUAL:
             if _any_equal(candidates, operands):
                 return True
@@ -114,7 +123,7 @@ def _comparable(value: Any, operand: Operand) -> tuple[Any, Any] | None:
 
 def _times(value: str, text: str) -> tuple[Any, Any] | None:
     """Instants in UTC if both carry an offset, else both as text, provided that the value is a date or time at all."""
-    if not value[:2].isdigit():
+    if _DATE_OR_TIME.fullmatch(value) is None:
         return None
     left, right = _instant(value), _instant(text)
     if left is not None and right is not None:
@@ -130,8 +139,11 @@ def _instant(text: str) -> datetime | None:
         return None
 
 
-def targets(path: AttributePath, entity: Entity) -> Iterator[Target]:
+def targets(path: AttributePath, entity: Entity, linked: Linked = NOTHING_LINKED) -> Iterator[Target]:
     """The targets of a path; none if the element is not there (or the member is not defined in the value)."""
+    if path.links:
+        yield from _behind(path, path.links[0], entity, linked)
+        return
     name = path.name
     if not path.sub and not path.members:
         read = _ENTITY_TIMES.get(name.removeprefix(CORE))
@@ -141,6 +153,14 @@ def targets(path: AttributePath, entity: Entity) -> Iterator[Target]:
                 yield (time,), (time,)
             return
     yield from _walk(entity.attributes, name, path.sub, path.members)
+
+
+def _behind(path: AttributePath, link: Link, entity: Entity, linked: Linked) -> Iterator[Target]:
+    rest = replace(path, links=path.links[1:])
+    for one in objects_behind(entity, link.name):
+        other = linked.get(one)
+        if other is not None and (not link.types or not link.types.isdisjoint(other.types)):
+            yield from targets(rest, other, linked)
 
 
 def _walk(attributes: Attributes, name: str, sub: tuple[str, ...], members: tuple[str, ...]) -> Iterator[Target]:
@@ -164,7 +184,7 @@ def _target(instance: Instance, members: tuple[str, ...]) -> Target | None:
     if kind == "LanguageProperty":
         return _language_target(value, members)
     if kind in ("Relationship", "ListRelationship"):
-        return None if members else (_objects(value), _NONE)
+        return None if members else (objects_of(instance), _NONE)
     for member in members:
         if not isinstance(value, dict) or member not in value:
             return None
@@ -196,9 +216,3 @@ def _language_target(value: Any, members: tuple[str, ...]) -> Target | None:
         chosen = list(value.values())
     texts = [text for one in chosen for text in (one if isinstance(one, list) else (one,))]
     return texts, [one for one in chosen if not isinstance(one, list)]
-
-
-def _objects(value: Any) -> list[Any]:
-    """URIs of a Relationship's object or an object list, whose elements may be `{"object": URI}` (4.5.22)."""
-    many = value if isinstance(value, list) else [value]
-    return [one["object"] if isinstance(one, dict) and "object" in one else one for one in many]

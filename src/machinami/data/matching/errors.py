@@ -22,4 +22,11 @@ ROWS: Final[dict[str, ErrorText]] = {
         "Give GeoJSON coordinates of that geometry type: longitude first, rings closed.",
         "その種類の GeoJSON 座標を指定してください(経度が先、輪は閉じる)。",
     ),
+    "data.query.too_many_linked": ErrorText(
+        Kind.TOO_COMPLEX_QUERY,
+        "The answer would need more than {most} linked entities.",
+        "回答に必要な関連エンティティが上限 {most} 件を超えます。",
+        "Ask for fewer entities, fewer levels (joinLevel) or fewer Relationships (pick).",
+        "件数・joinLevel・pick で対象を絞ってください。",
+    ),
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from machinami.data.matching.gates import Gates, gate_of
 from machinami.kernel.entity import Entity
-from machinami.kernel.query import EntityQuery, Selector
+from machinami.kernel.query import AttributePath, Compare, EntityQuery, Selector
 
 K = TypeVar("K", bound=Hashable)
 _Place = tuple[str, str, str]
@@ -17,14 +18,15 @@ _ALL_ATTRIBUTES = ""
 class InterestIndex(Generic[K]):
     """Standing queries by entity id, else by type, else for all; each split by the watched attribute if there is one.
 
-    A query is filed under one type of each alternative of its type selection. Answers are a superset of the queries
-    that match; `matches` decides. A change costs a few look-ups per type and changed attribute, however many queries
-    are filed elsewhere.
+    A query is filed under one type of each alternative of its type selection, and there by the gate of its condition if it
+    has one (`gates`). Answers are a superset of the queries that match; `matches` decides. A change costs a few look-ups
+    per type and changed attribute, however many queries are filed elsewhere or have limits that it does not reach.
     """
 
     def __init__(self) -> None:
         self._filed: dict[_Place, set[K]] = {}
-        self._places: dict[K, tuple[_Place, ...]] = {}
+        self._gated: dict[_Place, dict[AttributePath, Gates[K]]] = {}
+        self._places: dict[K, tuple[tuple[_Place, ...], Compare | None]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -37,17 +39,29 @@ class InterestIndex(Generic[K]):
         self.remove(key)
         names = tuple(watched) or (_ALL_ATTRIBUTES,)
         places = tuple({(kind, value, name) for kind, value in _homes(query.selectors) for name in names})
+        gate = gate_of(query.condition)
         for place in places:
-            self._filed.setdefault(place, set()).add(key)
-        self._places[key] = places
+            if gate is None:
+                self._filed.setdefault(place, set()).add(key)
+            else:
+                self._gated.setdefault(place, {}).setdefault(gate.path, Gates(gate.path)).add(key, gate)
+        self._places[key] = (places, gate)
 
     def remove(self, key: K) -> None:
         """Forget a query; nothing happens if it is not there."""
-        for place in self._places.pop(key, ()):
-            keys = self._filed[place]
-            keys.discard(key)
-            if not keys:
-                del self._filed[place]
+        places, gate = self._places.pop(key, ((), None))
+        for place in places:
+            if gate is None:
+                self._filed[place].discard(key)
+                if not self._filed[place]:
+                    del self._filed[place]
+                continue
+            gates = self._gated[place]
+            gates[gate.path].remove(key, gate)
+            if not gates[gate.path]:
+                del gates[gate.path]
+            if not gates:
+                del self._gated[place]
 
     def candidates(self, before: Entity | None, after: Entity | None, changed: Iterable[str]) -> set[K]:
         """Keys of queries that may concern a change between two states of an entity (None: not there)."""
@@ -55,17 +69,15 @@ class InterestIndex(Generic[K]):
         if entity is None:
             return set()
         types = entity.types if before is None or before.types == entity.types else {*entity.types, *before.types}
-        filed = self._filed
-        names = (_ALL_ATTRIBUTES, *changed)
         found: set[K] = set()
-        for name in names:
-            if keys := filed.get((_ID, entity.id, name)):
-                found |= keys
-            if keys := filed.get((_ANY, "", name)):
-                found |= keys
-            for one in types:
-                if keys := filed.get((_TYPE, one, name)):
+        for name in (_ALL_ATTRIBUTES, *changed):
+            for place in ((_ID, entity.id, name), (_ANY, "", name), *((_TYPE, one, name) for one in types)):
+                if keys := self._filed.get(place):
                     found |= keys
+                for gates in self._gated[place].values() if place in self._gated else ():
+                    for state in (before, after):
+                        if state is not None:
+                            found.update(*gates.passed(state))
         return found
 
 

@@ -2,93 +2,106 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+from collections.abc import Sequence
 
-from machinami.data.contexts.service import Contexts
 from machinami.data.delivery.model import Delivery
-from machinami.data.delivery.rules import endpoint_of
 from machinami.data.subscriptions import rules
+from machinami.data.subscriptions.composing import Composer
 from machinami.data.subscriptions.ports import MatchStore
 from machinami.data.subscriptions.service import Standing, Subscriptions
 from machinami.kernel.change import Change, Cursor
 from machinami.kernel.clock import Clock, iso
-from machinami.kernel.errors import Refusal
-from machinami.kernel.ids import stable_urn
-from machinami.standards.ngsi_ld.contexts import CORE_CONTEXT_URL, Context, core_context
-from machinami.standards.ngsi_ld.notifications import notification_message
 
 CONSUMER = "subscriptions"
+CURSOR_S = 1.0
 Sending = tuple[str, str, str]
-logger = logging.getLogger(__name__)
 
 
 class Matcher:
     """Handles batches of changes; a `kernel.change_reader.ChangeReader` named `CONSUMER` feeds it."""
 
-    def __init__(self, subscriptions: Subscriptions, contexts: Contexts, matches: MatchStore, clock: Clock) -> None:
+    def __init__(self, subscriptions: Subscriptions, composer: Composer, matches: MatchStore, clock: Clock) -> None:
         self._subscriptions = subscriptions
-        self._contexts = contexts
+        self._composer = composer
         self._matches = matches
         self._clock = clock
         self._pauses: dict[Sending, float] = {}
+        self._known: set[Sending] = set()
+        self._behind: tuple[Cursor, Cursor, float] | None = None
         self.matched = 0
 
     async def handle(self, old: Cursor, changes: list[Change]) -> None:
-        """Queue what the changes cause and move the cursor, in one transaction."""
+        """Queue what the changes cause and move the cursor, in one transaction.
+
+        A cursor that only passes changes which nobody waits for may be stored up to `CURSOR_S` later: matching them again
+        after a crash comes to nothing again.
+        """
         now = self._clock.monotonic()
         pauses = {sending: until for sending, until in self._pauses.items() if until > now}
-        rows = [row for change in changes for row in await self._deliveries(change, pauses)]
-        await self._matches.commit_matches(CONSUMER, old, changes[-1].cursor, rows)
+        now_text = iso(self._clock.now())
+        rows = [row for change in changes for row in await self._deliveries(change, pauses, now_text)]
+        await self._move(old, changes[-1].cursor, rows)
         self._pauses = pauses  # only now: a batch that failed is matched again and must not find itself throttled
         self.matched += len(rows)
 
-    async def _deliveries(self, change: Change, pauses: dict[Sending, float]) -> list[Delivery]:
-        now_text = iso(self._clock.now())
-        return [
-            await self._delivery(standing, change, now_text)
-            for standing in self._subscriptions.standing(change)
-            if rules.fires(standing.subscription, change, now_text) and not self._throttled(standing, pauses)
-        ]
+    async def skip(self, old: Cursor, new: Cursor) -> None:
+        """Leave the changes from `old` to `new` unread."""
+        await self._store(self._last_stored(old), new, ())
 
-    def _throttled(self, standing: Standing, pauses: dict[Sending, float]) -> bool:
+    async def idle(self) -> None:
+        """Store a cursor that has waited for it long enough."""
+        if self._behind is not None and self._clock.monotonic() - self._behind[2] >= CURSOR_S:
+            await self._store(self._behind[0], self._behind[1], ())
+
+    async def _move(self, old: Cursor, new: Cursor, rows: Sequence[Delivery]) -> None:
+        if rows:
+            await self._store(self._last_stored(old), new, rows)
+            return
+        since = self._behind[2] if self._behind is not None else self._clock.monotonic()
+        self._behind = (self._last_stored(old), new, since)
+        await self.idle()
+
+    def _last_stored(self, old: Cursor) -> Cursor:
+        return self._behind[0] if self._behind is not None and self._behind[1] == old else old
+
+    async def _store(self, stored: Cursor, new: Cursor, rows: Sequence[Delivery]) -> None:
+        self._behind = None
+        await self._matches.commit_matches(CONSUMER, stored, new, rows)
+
+    async def _deliveries(self, change: Change, pauses: dict[Sending, float], now_text: str) -> list[Delivery]:
+        found = []
+        for standing in self._subscriptions.standing(change):
+            if not rules.awaited(standing.subscription, change, now_text):
+                continue
+            linked = await self._composer.behind(standing, change.entity)
+            if not rules.answers(standing.subscription, change, now_text, linked) or await self._throttled(standing, pauses):
+                continue
+            found.append(await self._delivery(standing, change))
+        return found
+
+    async def _throttled(self, standing: Standing, pauses: dict[Sending, float]) -> bool:
         """Whether the minimum time since the last notification has not passed; on the monotonic clock (trust-N13)."""
         pause = standing.subscription.throttling_s
         if not pause:
             return False
-        sending, now = (standing.tenant, standing.subscription.id, standing.created_at), self._clock.monotonic()
+        sending, now = standing.sending, self._clock.monotonic()
+        if sending not in self._known:
+            pauses[sending] = now + await self._rest_of_pause(standing, pause)
+            self._known.add(sending)
         if pauses.get(sending, now) > now:
             return True
         pauses[sending] = now + pause
         return False
 
-    async def _context(self, standing: Standing, local: Any) -> tuple[Context, Any]:
-        """The @context of a notification and its source.
+    async def _rest_of_pause(self, standing: Standing, pause: float) -> float:
+        """Seconds that a pause from before this process began still lasts."""
+        figures = (await self._matches.states(standing.tenant, [standing.subscription.id])).get(standing.subscription.id)
+        if figures is None or figures.last_notification is None:
+            return 0.0
+        elapsed = (self._clock.now() - figures.last_notification).total_seconds()
+        return min(max(pause - elapsed, 0.0), pause)
 
-        One that can't be had any more must not hold up everybody's notifications: this one then speaks in full IRIs.
-        """
-        try:
-            return await self._contexts.resolve(standing.tenant, local), local or CORE_CONTEXT_URL
-        except Refusal as error:
-            logger.warning("notifying %s in full names: %s %s", standing.subscription.id, error.code, error.parameters)
-            return core_context(), CORE_CONTEXT_URL
-
-    async def _delivery(self, standing: Standing, change: Change, now_text: str) -> Delivery:
-        subscription = standing.subscription
+    async def _delivery(self, standing: Standing, change: Change) -> Delivery:
         place = f"{change.cursor.transaction}.{change.cursor.position}"
-        notification_id = stable_urn("Notification", standing.tenant, subscription.id, place)
-        local = subscription.jsonld_context or standing.context_source
-        context, source = await self._context(standing, local)
-        body, headers = notification_message(
-            subscription, notification_id, rules.told(subscription, change), now_text, context, source
-        )
-        if standing.tenant != "default":
-            headers["NGSILD-Tenant"] = standing.tenant
-        endpoint = subscription.notification.endpoint
-        return Delivery(
-            tenant=standing.tenant, number=0, subscription_id=subscription.id, order_key=change.entity.id,
-            notification_id=notification_id, url=endpoint.uri, endpoint=endpoint_of(endpoint.uri), body=body,
-            headers=headers, created_at=self._clock.now(),
-            timeout_s=endpoint.timeout_ms / 1000 if endpoint.timeout_ms else None,
-            cooldown_s=endpoint.cooldown_ms / 1000 if endpoint.cooldown_ms else None,
-        )  # fmt: skip
+        told = rules.told(standing.subscription, change)
+        return await self._composer.delivery(standing, [told], place, order_key=change.entity.id)

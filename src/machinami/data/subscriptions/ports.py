@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from machinami.data.delivery.model import Delivery
+from machinami.data.ports import QueryResult
+from machinami.kernel.caller import Caller
 from machinami.kernel.change import Cursor
+from machinami.kernel.entity import Entity
+from machinami.kernel.query import Condition, EntityQuery, Page
+
+S = TypeVar("S")
 
 
 class Figures(Protocol):
@@ -47,6 +53,36 @@ class MatchStore(Protocol):
 
     async def drop_lane(self, tenant: str, subscription_id: str) -> None:
         """Forget the waiting deliveries and figures of a subscription that is gone."""
+
+
+class PeriodStore(Protocol):
+    """The durable side of periodic notifications: the time of the next one and the deliveries are one transaction."""
+
+    async def periods(self) -> Mapping[tuple[str, str], datetime]:
+        """When each (tenant, subscription) that was notified before is due next."""
+
+    async def commit_period(
+        self, tenant: str, subscription_id: str, old: datetime | None, new: datetime, rows: Sequence[Delivery]
+    ) -> int:
+        """Move the time of the next notification from `old` (None: none stored) to `new` and queue deliveries; how many.
+
+        None are queued while one of the subscription still waits. `Unavailable` `data.consumer.overtaken` if another
+        worker moved the time meanwhile: nothing is changed then.
+        """
+
+
+class EntityFinder(Protocol):
+    """Entities as a query finds them, and those that they lead to."""
+
+    async def find(self, caller: Caller, query: EntityQuery, page: Page) -> QueryResult: ...
+
+    async def linked(
+        self, caller: Caller, roots: Sequence[tuple[Entity, S]], targets: Callable[[Entity, S], Iterable[tuple[str, S]]], *,
+        levels: int, known: Collection[str], most: int,
+    ) -> list[tuple[Entity, S]]: ...  # fmt: skip
+
+    async def behind(self, caller: Caller, entity: Entity, condition: Condition | None, most: int) -> dict[str, Entity]:
+        """The living entities behind the links that a condition follows from an entity, by id."""
 
 
 @dataclass(frozen=True, slots=True)

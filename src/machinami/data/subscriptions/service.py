@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,11 @@ class Standing:
     created_at: str
     modified_at: str
 
+    @property
+    def sending(self) -> tuple[str, str, str]:
+        """What names this subscription and no later one of the same id."""
+        return self.tenant, self.subscription.id, self.created_at
+
 
 class Subscriptions:
     """Create, read, change and delete subscriptions; `standing` finds those that a change may concern."""
@@ -47,12 +52,18 @@ class Subscriptions:
         self._clock = clock
         self._limits = limits
         self._live: dict[Key, Standing] = {}
+        self._periodic: dict[Key, Standing] = {}
         self._index: InterestIndex[Key] = InterestIndex()
         self._prepare: Callable[[], Awaitable[None]] | None = None
+        self._settled: Callable[[], Awaitable[None]] | None = None
 
     def before_first(self, prepare: Callable[[], Awaitable[None]]) -> None:
-        """Await `prepare` before the first subscription: changes until then are left out of matching."""
+        """Await `prepare` before the first subscription to changes: those until then are left out of matching."""
         self._prepare = prepare
+
+    def before_figures(self, settled: Callable[[], Awaitable[None]]) -> None:
+        """Await `settled` before figures are read, so that a receiver that was told finds itself counted."""
+        self._settled = settled
 
     async def load(self) -> int:
         """Fill the live set from the store; returns how many there are."""
@@ -69,13 +80,21 @@ class Subscriptions:
         keys = self._index.candidates(None, change.entity, change.names)
         return [self._live[key] for key in sorted(keys) if key[0] == change.tenant]
 
+    def periodic(self) -> list[Standing]:
+        """Subscriptions that fire by time."""
+        return list(self._periodic.values())
+
+    @property
+    def watching(self) -> bool:
+        """Whether any subscription waits for changes."""
+        return len(self._index) > 0
+
     async def create(self, caller: Caller, document: Any, context: Context) -> Subscription:
         """5.8.1."""
         require(caller, Role.WRITER)
         subscription = parse_subscription(document, context, self._limits, new_id=new_urn("Subscription"))
         self._check(subscription)
-        if not self._live and self._prepare is not None:
-            await self._prepare()
+        await self._prepared(subscription)
         now = iso(self._clock.now())
         standing = Standing(caller.tenant, subscription, context.source, now, now)
         if not await self._records.add(caller.tenant, KIND, subscription.id, _record(standing)):
@@ -89,6 +108,7 @@ class Subscriptions:
         current = await self._one(caller, subscription_id)
         subscription = patch_subscription(current.subscription, document, context, self._limits)
         self._check(subscription)
+        await self._prepared(subscription)
         source = context.source if context.source is not None else current.context_source
         standing = Standing(caller.tenant, subscription, source, current.created_at, iso(self._clock.now()))
         await self._records.put(caller.tenant, KIND, subscription_id, _record(standing))
@@ -99,7 +119,7 @@ class Subscriptions:
         """5.8.3: the subscription and its delivery figures."""
         require(caller, Role.READER)
         standing = await self._one(caller, subscription_id)
-        states = await self._matches.states(caller.tenant, [subscription_id])
+        states = await self._figures(caller, [subscription_id])
         return standing, states.get(subscription_id)
 
     async def listing(self, caller: Caller, limit: int, offset: int) -> tuple[list[tuple[Standing, Figures | None]], int]:
@@ -107,7 +127,7 @@ class Subscriptions:
         require(caller, Role.READER)
         records = await self._records.listing(caller.tenant, KIND, limit, offset)
         found = [_standing(caller.tenant, record) for record in records]
-        states = await self._matches.states(caller.tenant, [one.subscription.id for one in found])
+        states = await self._figures(caller, [one.subscription.id for one in found])
         total = await self._records.count(caller.tenant, KIND)
         return [(one, states.get(one.subscription.id)) for one in found], total
 
@@ -116,8 +136,7 @@ class Subscriptions:
         require(caller, Role.WRITER)
         if not await self._records.remove(caller.tenant, KIND, subscription_id):
             raise Refusal("data.subscription.does_not_exist", id=subscription_id)
-        self._live.pop((caller.tenant, subscription_id), None)
-        self._index.remove((caller.tenant, subscription_id))
+        self._forget((caller.tenant, subscription_id))
         await self._matches.drop_lane(caller.tenant, subscription_id)
 
     def now_text(self) -> str:
@@ -127,11 +146,15 @@ class Subscriptions:
     def forget_all(self) -> None:
         """Empty the live set after the store was emptied (development mode)."""
         for key in list(self._live):
-            self._index.remove(key)
-        self._live.clear()
+            self._forget(key)
 
     def __len__(self) -> int:
         return len(self._live)
+
+    async def _figures(self, caller: Caller, subscription_ids: list[str]) -> Mapping[str, Figures]:
+        if self._settled is not None:
+            await self._settled()
+        return await self._matches.states(caller.tenant, subscription_ids)
 
     async def _one(self, caller: Caller, subscription_id: str) -> Standing:
         record = await self._records.fetch(caller.tenant, KIND, subscription_id)
@@ -145,10 +168,23 @@ class Subscriptions:
         endpoint = subscription.notification.endpoint
         self._guard.check(endpoint.uri, endpoint.receiver_info)
 
+    async def _prepared(self, subscription: Subscription) -> None:
+        if not self.watching and subscription.interval_s is None and self._prepare is not None:
+            await self._prepare()
+
     def _keep(self, standing: Standing) -> None:
         key = (standing.tenant, standing.subscription.id)
+        self._forget(key)
         self._live[key] = standing
-        self._index.add(key, standing.subscription.query, standing.subscription.watched)
+        if standing.subscription.interval_s is None:
+            self._index.add(key, standing.subscription.query, standing.subscription.watched)
+        else:
+            self._periodic[key] = standing
+
+    def _forget(self, key: Key) -> None:
+        self._live.pop(key, None)
+        self._periodic.pop(key, None)
+        self._index.remove(key)
 
 
 def _record(standing: Standing) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from machinami.entrypoints.http.errors import ROWS
 from machinami.entrypoints.http.messages import Answer, json_answer
 from machinami.entrypoints.http.metrics import Metrics
 from machinami.entrypoints.http.ngsi_ld.routes import ngsi_ld_routes
+from machinami.entrypoints.http.ngsi_ld.tenants import of_known_tenants
+from machinami.entrypoints.http.openapi.description import DescriptionHandlers
 from machinami.entrypoints.http.problems import problem_answer
 from machinami.entrypoints.http.routing import Routes
 from machinami.entrypoints.web.pages import render_page
@@ -44,8 +46,22 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def api_routes(core: Core) -> list[Routes]:
     """All routes of the APIs; the first whose prefix covers a path answers."""
-    api = ngsi_ld_routes(core.entities, core.contexts, core.subscriptions, core.settings)
-    return [api, *administration_routes(core), *console_routes(core)]
+    api = ngsi_ld_routes(
+        core.entities,
+        core.temporal,
+        core.contexts,
+        core.subscriptions,
+        core.entity_maps,
+        core.snapshots,
+        core.federation,
+        core.source,
+        core.sources,
+        core.clock,
+        core.settings,
+    )
+    if core.options.dev:  # elsewhere a key or session says which tenant it is, and that was set up
+        api = Routes(api.prefix, of_known_tenants(api.table, core.tenants))
+    return DescriptionHandlers([api, *administration_routes(core), *console_routes(core)]).all_routes()
 
 
 class Application:
@@ -211,6 +227,7 @@ class Application:
         watch("waiting_writes", "Changes that wait for a commit.", lambda: core.store.writer.waiting)
         watch("cached_entities", "Entities in the cache.", lambda: len(core.store.cache))
         watch("subscriptions", "Live subscriptions.", lambda: len(core.subscriptions))
+        watch("registrations", "Context sources registered.", lambda: len(core.federation.registrations))
         watch("notifications_matched", "Notifications queued.", lambda: core.matcher.matched, counts=True)
         watch("notifications_in_flight", "Notifications under way.", lambda: core.worker.in_flight)
         watch("live_streams", "Open live streams (SSE).", lambda: core.live.clients)

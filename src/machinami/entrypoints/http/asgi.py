@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 
 import structlog
 
-from machinami.entrypoints.http.messages import Answer, Call
+from machinami.entrypoints.http.messages import PROBLEM_JSON, Answer, Call
 from machinami.entrypoints.http.metrics import Metrics
-from machinami.entrypoints.http.problems import problem_answer
+from machinami.entrypoints.http.problems import problem_answer, problem_type
 from machinami.entrypoints.http.routing import Routes
 from machinami.kernel.caller import DEFAULT_TENANT, Caller
 from machinami.kernel.clock import Clock
@@ -81,6 +81,8 @@ class Server:
         except Exception:
             log.exception("request failed", method=method, path=raw_path)
             answer = problem_answer(Refusal("http.internal"))
+        if answer.headers.get("content-type") == PROBLEM_JSON:
+            answer.headers["content-type"] = problem_type(raw_path)
         tenant = headers.get(TENANT_HEADER)
         if tenant is not None and answer.status < 400:
             answer.headers["ngsild-tenant"] = tenant

@@ -32,6 +32,13 @@ ROWS = {
         "Wanted: {wanted}.",
         "正しい形: {wanted}。",
     ),
+    "http.query.option_unknown": ErrorText(
+        Kind.INVALID_REQUEST,
+        "{name}={value} is not offered by this operation.",
+        "この操作に {name}={value} はありません。",
+        "Offered are: {wanted}.",
+        "使えるのは {wanted} です。",
+    ),
     "http.query.exclusive": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "{one} can't be combined with {other}.",
@@ -46,12 +53,19 @@ ROWS = {
         "Add the missing parameters.",
         "足りない引数を加えてください。",
     ),
+    "http.query.too_wide_purge": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The purge asks for nothing in particular.",
+        "消去する条件がありません。",
+        "Give at least one of type, attrs, q, a geo-query, keep or drop, or local=true for all that is here.",
+        "type・attrs・q・地理条件・keep・drop のいずれかを指定してください。ここにある全てなら local=true を指定してください。",
+    ),
     "http.query.no_filter": ErrorText(
         Kind.BAD_REQUEST_DATA,
-        "The query asks for nothing in particular.",
-        "検索条件がありません。",
-        "Give at least one of type, id, idPattern, attrs, q, a geo-query or scopeQ.",
-        "type・id・idPattern・attrs・q・地理条件・scopeQ のいずれかを指定してください。",
+        "The query is too wide.",
+        "検索の範囲が広すぎます。",
+        "Give at least one of type, attrs, q and a geo-query, or local=true to ask only this broker.",
+        "type・attrs・q・地理条件のいずれか、またはこのブローカーだけに尋ねる local=true を指定してください。",
     ),
     "http.body.empty": ErrorText(
         Kind.INVALID_REQUEST,
@@ -59,6 +73,13 @@ ROWS = {
         "リクエストに本文がありません。",
         "Send a JSON document.",
         "JSON 文書を送ってください。",
+    ),
+    "http.body.no_length": ErrorText(
+        Kind.LENGTH_REQUIRED,
+        "The request does not tell the length of its body.",
+        "リクエストに本文の長さがありません。",
+        "Send a Content-Length header.",
+        "Content-Length ヘッダーを付けてください。",
     ),
     "http.body.too_large": ErrorText(
         Kind.PAYLOAD_TOO_LARGE,
@@ -83,6 +104,20 @@ ROWS = {
         "本文の id {body} がアドレスの id {path} と違います。",
         "Give the same id, or leave it out of the body.",
         "同じ id にするか、本文から省いてください。",
+    ),
+    "http.attribute.not_in_use": ErrorText(
+        Kind.RESOURCE_NOT_FOUND,
+        "No entity has an attribute {attribute}.",
+        "属性 {attribute} を持つエンティティはありません。",
+        "Check the name and the @context it is expanded with; GET /attributes lists those in use.",
+        "名前と、展開に使う @context を確かめてください。使われている属性は GET /attributes で一覧できます。",
+    ),
+    "http.body.not_an_object": ErrorText(
+        Kind.BAD_REQUEST_DATA,
+        "The body is not a JSON object.",
+        "本文が JSON オブジェクトではありません。",
+        "Send one entity, or a fragment of one, as an object.",
+        "エンティティまたはその一部を、オブジェクト一つで送ってください。",
     ),
     "http.body.not_a_query": ErrorText(
         Kind.BAD_REQUEST_DATA,
@@ -174,6 +209,13 @@ ROWS = {
         "このキーはテナント {tenant} のものではありません。",
         "Leave the tenant header out, or use a key of that tenant.",
         "テナントのヘッダーを省くか、そのテナントのキーを使ってください。",
+    ),
+    "http.tenant.unknown": ErrorText(
+        Kind.NONEXISTENT_TENANT,
+        "There is no tenant {tenant}.",
+        "テナント {tenant} はありません。",
+        "Check the header NGSILD-Tenant; a tenant comes to be when something is created in it.",
+        "NGSILD-Tenant ヘッダーを確かめてください。テナントは、そこに何かを作成したときにできます。",
     ),
     "http.address.forbidden_character": ErrorText(
         Kind.INVALID_REQUEST,

@@ -105,7 +105,8 @@ def instant_member(body: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def only(call: Call, allowed: frozenset[str]) -> None:
-    """Refuse query parameters that the operation doesn't define (CIM 009 6.3.20)."""
+    """Refuse query parameters that the operation doesn't define (CIM 009 6.3.20), and a `local` that is no boolean (6.3.18)."""
     unknown = [name for name in call.query if name not in allowed]
     if unknown:
         raise Refusal("http.query.unknown", name=unknown[0][:100], allowed=", ".join(sorted(allowed)) or "-")
+    boolean(call, "local")

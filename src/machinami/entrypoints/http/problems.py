@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from machinami.entrypoints.http.messages import PROBLEM_JSON, Answer, json_answer
+from machinami.entrypoints.http.messages import JSON, PROBLEM_JSON, Answer, json_answer
 from machinami.kernel.error_texts import ERRORS, describe
 from machinami.kernel.errors import Kind, MachinamiError
 
@@ -12,6 +12,7 @@ STATUS: Final[dict[Kind, int]] = {
     Kind.INVALID_REQUEST: 400,
     Kind.BAD_REQUEST_DATA: 400,
     Kind.ALREADY_EXISTS: 409,
+    Kind.CONFLICT: 409,
     Kind.OPERATION_NOT_SUPPORTED: 422,
     Kind.RESOURCE_NOT_FOUND: 404,
     Kind.INTERNAL_ERROR: 500,
@@ -29,9 +30,12 @@ STATUS: Final[dict[Kind, int]] = {
     Kind.UNAUTHENTICATED: 401,
     Kind.FORBIDDEN: 403,
     Kind.UNAVAILABLE: 503,
+    Kind.LOOP_DETECTED: 508,
+    Kind.BAD_GATEWAY: 502,
+    Kind.GATEWAY_TIMEOUT: 504,
 }
 NGSI_LD_ERRORS: Final = "https://uri.etsi.org/ngsi-ld/errors/"
-_NGSI_LD_KINDS: Final = frozenset(list(Kind)[:11])
+_NGSI_LD_KINDS: Final = frozenset(list(Kind)[:12])
 RETRY_AFTER_S: Final = "2"
 
 
@@ -51,6 +55,11 @@ def problem_document(error: MachinamiError) -> dict[str, Any]:
         "detail_ja": detail_ja,
         "remedy_ja": remedy_ja,
     }
+
+
+def problem_type(path: str) -> str:
+    """The media type of errors at a path: NGSI-LD has plain JSON (CIM 009 5.5.3), our own APIs the type of RFC 9457."""
+    return JSON if path.startswith("/ngsi-ld/") else PROBLEM_JSON
 
 
 def problem_answer(error: MachinamiError) -> Answer:

@@ -54,6 +54,7 @@ PAGES: Final = (
     Page("entity", "/entities/{id:path}", "js/pages/entity.js"),
     Page("import", "/import", "js/pages/import.js"),
     Page("findings", "/imports/{run}", "js/pages/import.js"),
+    Page("openapi", "/openapi", "js/pages/openapi.js"),
     Page("login", "/login", "js/pages/login.js", framed=False, open_to_all=True),
     Page("setup", "/setup", "js/pages/setup.js", framed=False, open_to_all=True),
 )

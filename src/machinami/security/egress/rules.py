@@ -12,16 +12,17 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import idna
 
 from machinami.kernel.errors import Refusal
-from machinami.security.egress.model import Address, EgressPolicy, Network, Target, Verdict
+from machinami.security.egress.model import DEFAULT_PORTS, Address, Broker, EgressPolicy, Network, Target, Verdict
 
 URL_CHARACTERS_MAX: Final = 4_096
 NAME_CHARACTERS_MAX: Final = 253
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+WEB_SCHEMES: Final = frozenset({"http", "https"})
+BROKER_SCHEMES: Final = frozenset({"mqtt", "mqtts"})
 
 _METADATA: Final = frozenset(
     ip_address(text)
@@ -102,6 +103,7 @@ _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _NUMBER: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\<>\"^`{|}]")
 _SHAPE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?\Z", re.DOTALL)
+_USER_INFORMATION: Final = re.compile(r"//[^/?#]*@")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}\Z")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]{0,8000}\Z")
 _HEADERS_STEERING: Final = frozenset({
@@ -174,19 +176,41 @@ def parse_target(url: str) -> Target:
     (IDN by UTS 46, without mapping to numbers), a dotted-quad IPv4 address or a bracketed IPv6 address without zone;
     decimal, octal, hexadecimal or shortened addresses are refused. Raises Refusal `security.egress.*`.
     """
-    if not url or len(url) > URL_CHARACTERS_MAX or _FORBIDDEN.search(url):
-        raise Refusal("security.egress.url_malformed", url=_shown(url))
-    shape = _SHAPE.match(url)
-    if shape is None:
-        raise Refusal("security.egress.url_malformed", url=_shown(url))
-    scheme = shape[1].lower()
-    if scheme not in DEFAULT_PORTS:
-        raise Refusal("security.egress.scheme_refused", url=_shown(url), scheme=scheme[:20])
-    if not shape[2]:
-        raise Refusal("security.egress.url_malformed", url=_shown(url))
+    shape = _shape(url, WEB_SCHEMES)
     if "@" in shape[2]:
         raise Refusal("security.egress.userinfo_refused")
-    host_text, port = _split_authority(shape[2], scheme, url)
+    return _target(shape, shape[2], url)
+
+
+def parse_broker(url: str) -> Broker:
+    """An MQTT endpoint, `mqtt[s]://[user[:password]@]host[:port]/topic[/subtopic]`, as strict as `parse_target`.
+
+    User, password and topic may be percent-encoded. Raises Refusal `security.egress.*`.
+    """
+    shape = _shape(url, BROKER_SCHEMES)
+    names, _, authority = shape[2].rpartition("@")
+    user, _, password = names.partition(":")
+    if shape[4] is not None or not shape[3].strip("/"):
+        raise Refusal("security.egress.url_malformed", url=_shown(url))
+    topic = unquote(shape[3].removeprefix("/"))
+    return Broker(_target(shape, authority, f"{shape[1]}://{authority}"), topic, unquote(user), unquote(password))
+
+
+def _shape(url: str, schemes: frozenset[str]) -> re.Match[str]:
+    """The parts of a URL in one of some schemes, with an authority."""
+    shape = None if not url or len(url) > URL_CHARACTERS_MAX or _FORBIDDEN.search(url) else _SHAPE.match(url)
+    if shape is None:
+        raise Refusal("security.egress.url_malformed", url=_shown(url))
+    if shape[1].lower() not in schemes:
+        raise Refusal("security.egress.scheme_refused", url=_shown(url), scheme=shape[1].lower()[:20])
+    if not shape[2]:
+        raise Refusal("security.egress.url_malformed", url=_shown(url))
+    return shape
+
+
+def _target(shape: re.Match[str], authority: str, url: str) -> Target:
+    scheme = shape[1].lower()
+    host_text, port = _split_authority(authority, scheme, url)
     host, address = _parse_host(host_text)
     try:
         path = quote(shape[3] or "/", safe="%/:@!$&'()*+,;=~-._[]")
@@ -286,5 +310,6 @@ def _ascii_name(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """At most 120 printable characters of what was given, for messages and logs."""
+    """At most 120 printable characters of what was given, without user and password, for messages and logs."""
+    text = _USER_INFORMATION.sub("//…@", text)
     return "".join(character if character.isprintable() else "�" for character in text[:120])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from machinami.kernel.clock import parse_instant
@@ -113,6 +114,12 @@ def _unit(name: str, value: Any, context: Context) -> Any:
     return value
 
 
+def _datatype(name: str, value: Any, context: Context) -> Any:
+    if not isinstance(value, str) or not value:
+        raise refuse(name, "valueType must be a string that is not empty")
+    return context.expand_value(value)
+
+
 def _dataset(name: str, value: Any, context: Context) -> Any:
     if not is_uri(value) or value == NGSI_LD_NULL:
         raise refuse(name, "datasetId must be a URI")
@@ -133,10 +140,9 @@ def _prohibited(name: str, value: Any, context: Context) -> Any:
     raise refuse(name, "it has a member that its type does not allow")
 
 
-_OUTPUT_ONLY = (
-    *("createdAt", "modifiedAt", "deletedAt", "instanceId", "previousValue", "previousObject", "previousLanguageMap"),
-    *("previousVocab", "previousValueList", "previousObjectList", "previousJson", "entity", "entityList", "lang"),
-)
+_OUTPUT_ONLY = ("createdAt", "modifiedAt", "deletedAt", "instanceId", "lang")
+_PREVIOUS = {kind: f"previous{member[0].upper()}{member[1:]}" for kind, member in VALUE_MEMBER.items()}
+_LINKED = {"Relationship": "entity", "ListRelationship": "entityList"}
 _VALUE_CHECK: dict[str, Check] = {
     "Property": _value,
     "Relationship": _object,
@@ -152,36 +158,49 @@ _WITH_OBJECT_TYPE = ("Relationship", "ListRelationship")
 
 
 def _plan(kind: str) -> dict[str, Check]:
-    plan: dict[str, Check] = dict.fromkeys(VALUE_MEMBERS, _prohibited)
-    plan |= {"unitCode": _prohibited, "objectType": _prohibited, "scope": _prohibited, "id": _prohibited, "@id": _prohibited}
-    plan |= dict.fromkeys(_OUTPUT_ONLY, _ignored)
-    plan |= {"type": _ignored, "@context": _ignored, "@type": _ignored}
+    foreign = (*VALUE_MEMBERS, *_PREVIOUS.values(), *_LINKED.values(), "unitCode", "valueType", "objectType")
+    plan: dict[str, Check] = dict.fromkeys(foreign, _prohibited)
+    plan |= dict.fromkeys(("scope", "id", "@id", "@context", "entityIdSealed", "entityTypeSealed"), _prohibited)
+    plan |= dict.fromkeys((*_OUTPUT_ONLY, _PREVIOUS[kind], _LINKED.get(kind, "lang"), "type", "@type"), _ignored)
     plan |= {"observedAt": _time, "expiresAt": _time, "datasetId": _dataset, "ngsildproof": _proof}
     if kind in _WITH_UNIT:
         plan["unitCode"] = _unit
     if kind in _WITH_OBJECT_TYPE:
         plan["objectType"] = _vocab
+    if kind == "Property":
+        plan["valueType"] = _datatype
     plan[VALUE_MEMBER[kind]] = _VALUE_CHECK[kind]
     return plan
 
 
 _PLANS: Final = {kind: _plan(kind) for kind in VALUE_MEMBER}
-_UNTYPED_PLAN: Final = _plan("Property") | {"objectType": _vocab}
+_LEFT_OUT: Final = dict.fromkeys((*_PREVIOUS.values(), *_LINKED.values()), _ignored)
+_UNTYPED_PLAN: Final = _plan("Property") | {"objectType": _vocab} | _LEFT_OUT
 _RESERVED: Final = frozenset(_UNTYPED_PLAN) - {"id", "@id", "scope"}
+
+
+@cache
+def not_reified() -> frozenset[str]:
+    """Expanded names of non-reified Properties of the core @context: never names of attributes (4.5.1)."""
+    names = ("datasetId", "instanceId", "observedAt", "unitCode", "valueType", "objectType")
+    return frozenset(core_context().expanded[name] for name in names)
 
 
 class AttributeReader:
     """Reads attributes under one @context.
 
     `nulls`: NGSI-LD Null means deletion, else it is refused. `partial`: type and value may be missing. `simplified`:
-    attributes are bare values. `repeats`: several instances may share a datasetId (temporal representation).
+    attributes are bare values. `repeats`: several instances may share a datasetId (temporal representation). `merging`:
+    keys inside a Property's value may be null too (5.5.4 allows that in a merge only).
     """
 
-    __slots__ = ("context", "nulls", "partial", "repeats", "simplified")
+    __slots__ = ("context", "merging", "nulls", "partial", "repeats", "simplified")
 
     def __init__(
-        self, context: Context, *, nulls: bool = False, partial: bool = False, simplified: bool = False, repeats: bool = False
-    ) -> None:
+        self, context: Context, *, nulls: bool = False, partial: bool = False, simplified: bool = False, repeats: bool = False,
+        merging: bool = False,
+    ) -> None:  # fmt: skip
+        self.merging = merging
         self.context = context
         self.nulls = nulls
         self.partial = partial
@@ -228,6 +247,8 @@ class AttributeReader:
                     continue
                 else:
                     instance[member] = check(name, value, self.context)
+                    if check is _value:
+                        self._refuse_inner_null(name, value)
         if deleted:
             return deletion(instance.get("datasetId"))
         if subs:
@@ -258,7 +279,7 @@ class AttributeReader:
         kind = body.get("type")
         if kind is None and "@type" in body:
             kind = body["@type"]
-        if kind is not None:
+        if kind is not None or "type" in body:
             if looks_like_geometry(body):
                 return "GeoProperty", _PLANS["GeoProperty"], {"value": body}
             iri = self.context.expand_value(kind) if isinstance(kind, str) else ""
@@ -292,7 +313,12 @@ class AttributeReader:
             if not self.nulls:
                 raise Refusal("ngsi_ld.attribute.null", attribute=name)
             return deletion()
+        self._refuse_inner_null(name, value)
         return {"type": "Property", "value": _value(name, value, self.context)}
+
+    def _refuse_inner_null(self, name: str, value: Any) -> None:
+        if (value.__class__ is dict or value.__class__ is list) and not self.merging and _holds_inner_null(value):
+            raise Refusal("ngsi_ld.attribute.null", attribute=name)
 
     def _simplified(self, name: str, body: Any) -> list[Instance]:
         """Instances from the simplified form (4.5.4): the value itself, `dataset` for several instances."""
@@ -310,24 +336,43 @@ class AttributeReader:
     def _simplified_one(self, name: str, value: Any) -> Instance:
         if value == NGSI_LD_NULL or value is None:
             return self._bare(name, value)
-        kind, member = "Property", "value"
-        if looks_like_geometry(value):
-            kind = "GeoProperty"
-        elif value.__class__ is dict and len(value) == 1 and (only := next(iter(value))) in _SIMPLIFIED_OBJECTS:
-            kind, member, value = KIND_OF_MEMBER[only], only, value[only]
-        if self.partial and kind == "Property":
+        wrapper = _wrapper(value)
+        if wrapper is None:
+            self._refuse_inner_null(name, value)
+        if self.partial:
             partial = {"simplified": value}
-            if isinstance(value, str) or (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
-                partial["expanded"] = _vocab(name, value, self.context) if value else value
+            text = value["vocab"] if wrapper == "vocab" else value
+            if text and (isinstance(text, str) or (isinstance(text, list) and all(isinstance(one, str) for one in text))):
+                partial["expanded"] = _vocab(name, text, self.context)
             return partial
-        return {"type": kind, member: _VALUE_CHECK[kind](name, value, self.context)}
+        kind = _implied(value)
+        content = value if wrapper is None else value[wrapper]
+        return {"type": kind, VALUE_MEMBER[kind]: _VALUE_CHECK[kind](name, content, self.context)}
 
 
 _SIMPLIFIED_OBJECTS = frozenset({"languageMap", "vocab", "valueList", "objectList", "json"})
 
 
-def _holds_null(language_map: dict[str, Any]) -> bool:
-    return NGSI_LD_NULL in language_map.values()
+def _wrapper(value: Any) -> str | None:
+    """The member that a simplified value is wrapped in to say its kind (4.5.4), if it is."""
+    if value.__class__ is dict and len(value) == 1 and (only := next(iter(value))) in _SIMPLIFIED_OBJECTS:
+        return str(only)
+    return None
+
+
+def _implied(value: Any) -> str:
+    """The kind of attribute that a simplified value stands for by itself."""
+    wrapper = _wrapper(value)
+    if wrapper is not None:
+        return KIND_OF_MEMBER[wrapper]
+    return "GeoProperty" if looks_like_geometry(value) else "Property"
+
+
+def _holds_inner_null(value: Any) -> bool:
+    """Whether a key of an object inside a JSON value is the NGSI-LD Null."""
+    if value.__class__ is dict:
+        return NGSI_LD_NULL in value.values() or any(map(_holds_inner_null, value.values()))
+    return value.__class__ is list and any(map(_holds_inner_null, value))
 
 
 def _is_instance_body(value: Any) -> bool:
@@ -364,16 +409,20 @@ def complete(name: str, partial: Instance, previous: Instance | None) -> Instanc
 
 
 def _from_simplified(name: str, partial: Instance, previous: Instance | None) -> Instance:
+    """A simplified value as an instance of the stored kind, which it can't change (6.5.3.4), else of the kind it implies."""
     value = partial["simplified"]
-    kind = previous["type"] if previous is not None else "Property"
-    member = VALUE_MEMBER[kind]
+    kind = previous["type"] if previous is not None else _implied(value)
+    member, wrapper = VALUE_MEMBER[kind], _wrapper(value)
+    if wrapper is not None and wrapper != member and kind != "Property":
+        raise Refusal("ngsi_ld.attribute.type_mismatch", attribute=name, stored=kind, member=wrapper)
+    if wrapper is None and (kind == "LanguageProperty" or (kind == "GeoProperty" and not looks_like_geometry(value))):
+        raise Refusal("ngsi_ld.attribute.type_mismatch", attribute=name, stored=kind, member="value")
+    content = value[wrapper] if wrapper == member else value
     if kind == "VocabProperty":
         if "expanded" not in partial:
             raise refuse(name, "vocab must be a string or an array of strings")
-        value = partial["expanded"]
-    elif kind == "LanguageProperty" or kind == "GeoProperty":
-        raise Refusal("ngsi_ld.attribute.type_mismatch", attribute=name, stored=kind, member="value")
-    elif kind != "Property":
-        value = _VALUE_CHECK[kind](name, value, core_context())
+        content = partial["expanded"]
+    else:
+        content = _VALUE_CHECK[kind](name, content, core_context())
     rest = {one: each for one, each in partial.items() if one not in ("simplified", "expanded")}
-    return {"type": kind, member: value, **rest}
+    return {"type": kind, member: content, **rest}

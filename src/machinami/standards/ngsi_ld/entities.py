@@ -8,7 +8,7 @@ from typing import Any
 
 from machinami.kernel.entity import NGSI_LD_NULL, Attributes, Entity, Instance
 from machinami.kernel.errors import Refusal
-from machinami.standards.ngsi_ld.attributes import AttributeReader, is_date_time, is_uri, refuse
+from machinami.standards.ngsi_ld.attributes import AttributeReader, is_date_time, is_uri, not_reified, refuse
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.fragment import Fragment
 
@@ -64,7 +64,8 @@ def parse_fragment(
     for member, value in (("scope", scope), ("expiresAt", expiry)):
         if value == NGSI_LD_NULL and not nulls:
             raise Refusal("ngsi_ld.attribute.null", attribute=member)
-    reader = AttributeReader(context, nulls=nulls, partial=partial, simplified=simplified, repeats=repeats)
+    merging = nulls and partial
+    reader = AttributeReader(context, nulls=nulls, partial=partial, simplified=simplified, repeats=repeats, merging=merging)
     return Fragment(
         types=_types(document["type"], context) if "type" in document else (),
         scopes=None if "scope" not in document else () if scope == NGSI_LD_NULL else parse_scopes(scope),
@@ -85,8 +86,16 @@ def parse_attribute(
     iri = context.expanded[name]
     if body.__class__ is not dict and body.__class__ is not list and not simplified:
         raise refuse(name, "the body must be a JSON object")
+    if body.__class__ is dict:
+        body = _without_context(body)
+    elif body.__class__ is list:
+        body = [_without_context(one) if one.__class__ is dict else one for one in body]
     instances = AttributeReader(context, nulls=nulls, partial=partial, simplified=simplified).instances(name, body)
     return iri, instances
+
+
+def _without_context(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != "@context"} if "@context" in document else document
 
 
 def check_entity_id(value: Any) -> str:
@@ -101,7 +110,7 @@ def parse_scopes(value: Any) -> tuple[str, ...]:
     scopes = value if isinstance(value, list) else [value]
     found: dict[str, None] = {}
     for scope in scopes:
-        if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
+        if not isinstance(scope, str) or scope == NGSI_LD_NULL or not _SCOPE.fullmatch(scope):
             raise Refusal("ngsi_ld.entity.scope_not_valid", scope=str(scope)[:200])
         found[scope if scope.startswith("/") else f"/{scope}"] = None
     return tuple(found)
@@ -142,10 +151,13 @@ def _expiry(value: Any) -> str:
 def _attributes(document: Mapping[str, Any], reader: AttributeReader) -> Attributes:
     expanded = reader.context.expanded
     attributes: Attributes = {}
+    reserved = not_reified()
     for name, body in document.items():
         if name in _ENTITY_MEMBERS:
             continue
         iri = expanded[name]
+        if iri in reserved:
+            raise refuse(name, "this name of the core @context is no attribute's")
         if iri in attributes:
             raise refuse(name, "it is given twice, under two names of the same meaning")
         attributes[iri] = reader.instances(name, body)

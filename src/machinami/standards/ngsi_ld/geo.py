@@ -27,17 +27,24 @@ def parse_geo_query(
         raise _refuse("georel, geometry and coordinates must be given together")
     if not isinstance(geoproperty, str | None):
         raise _refuse("geoproperty must be a name")
+    relation, distances = _relation(georel)
+    read = read_coordinates(geometry, coordinates, vertices_max)
+    name = LOCATION if geoproperty is None else context.expanded[geoproperty]
+    return GeoQuery(relation, geometry, read, name, distances.get("maxDistance"), distances.get("minDistance"))
+
+
+def read_coordinates(geometry: str, coordinates: Any, vertices_max: int) -> tuple[Any, ...]:
+    """The coordinates of a reference geometry, JSON text or arrays, checked and frozen."""
     if geometry not in NESTING:
         raise _refuse(f"{geometry!r} is none of {', '.join(NESTING)}")
-    relation, distances = _relation(georel)
     if isinstance(coordinates, str):
         try:
             coordinates = loads(coordinates.encode(), 8)
         except Refusal:
             raise _refuse("coordinates are no JSON array") from None
     check_coordinates("coordinates", geometry, coordinates, vertices_max)
-    name = LOCATION if geoproperty is None else context.expanded[geoproperty]
-    return GeoQuery(relation, geometry, _frozen(coordinates), name, distances.get("maxDistance"), distances.get("minDistance"))
+    frozen: tuple[Any, ...] = _frozen(coordinates)
+    return frozen
 
 
 def _relation(georel: str) -> tuple[GeoRelation, dict[str, float]]:

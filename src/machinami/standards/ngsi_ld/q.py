@@ -1,8 +1,8 @@
 """The NGSI-LD query language (CIM 009 4.9) to the kernel's tree: recursive descent with a budget, exact error positions.
 
 `;` (AND) binds stronger than `|` (OR); parentheses group. Besides quoted strings, numbers, booleans, date-times and URIs
-an unquoted word is read as a string, as clients in the field write it. Absence (`!attr`) and paths through linked
-entities (`attr{sub}`) are refused until the tree has a place for them.
+an unquoted word is read as a string, as clients in the field write it. `relationship{attribute}` leads to linked entities,
+`relationship{Type,Type:attribute}` to those of these types.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from machinami.kernel.query import (
     Condition,
     Exists,
     Instant,
+    Link,
     Operand,
     Or,
     Range,
@@ -37,6 +38,7 @@ _ENTITY_TIMES: Final = frozenset({"createdAt", "modifiedAt", "expiresAt"})
 
 _OPERATORS: Final = ("!~=", "~=", "==", "!=", ">=", "<=", ">", "<")
 _NAME = re.compile(r"[^\s=!<>~;|()\[\]{}\",]+")
+_TYPES = re.compile(r"([^\s=!<>~;|()\[\]{}\":]+):(?!//)")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _INSTANT = re.compile(
@@ -53,22 +55,34 @@ def parse_q(
     nodes_max: int = 200,
     pattern_characters_max: int = 512,
     expand_values: frozenset[str] = frozenset(),
+    links_max: int = 0,
 ) -> Condition:
     """The condition that `text` (percent-decoded) says.
 
     `expand_values` holds expanded attribute names whose string operands are expanded to IRIs too (`expandValues`).
-    Patterns are RE2. Raises Refusal `ngsi_ld.query.not_valid` (position, reason), `.too_complex`, `.pattern_not_valid`,
-    `.not_supported`; `ngsi_ld.name.*` for impossible names.
+    `links_max` is how far linked entities may lie (5.7.2.4: the `joinLevel` of the request). Patterns are RE2. Raises
+    Refusal `ngsi_ld.query.not_valid` (position, reason), `.too_complex`, `.too_deep`, `.pattern_not_valid`;
+    `ngsi_ld.name.*` for impossible names.
     """
-    return _Parser(text, context, nodes_max, pattern_characters_max, expand_values).whole()
+    return _Parser(text, context, nodes_max, pattern_characters_max, expand_values, links_max).whole()
+
+
+def read_path(cursor: Cursor, context: Context) -> AttributePath:
+    """The attribute path that stands at the cursor, without braces."""
+    parser = _Parser("", context, cursor.nodes_max, 0, frozenset(), 0)
+    parser.cursor = cursor
+    return parser.path()
 
 
 class _Parser:
-    def __init__(self, text: str, context: Context, nodes_max: int, pattern_max: int, expand_values: frozenset[str]) -> None:
+    def __init__(
+        self, text: str, context: Context, nodes_max: int, pattern_max: int, expand_values: frozenset[str], links_max: int
+    ) -> None:
         self.cursor = Cursor("q", text, nodes_max)
         self.context = context
         self.pattern_max = pattern_max
         self.expand_values = expand_values
+        self.links_max = links_max
 
     def whole(self) -> Condition:
         condition = self.any_of(0)
@@ -100,8 +114,6 @@ class _Parser:
             if not cursor.take(")"):
                 raise cursor.fail("a closing parenthesis is missing")
             return inner
-        if cursor.peek() == "!" and not cursor.text.startswith("!=", cursor.at):
-            raise Refusal("ngsi_ld.query.not_supported", what="!attribute (absence)")
         path = self.path()
         operator = next((one for one in _OPERATORS if cursor.take(one)), None)
         if operator is None:
@@ -111,7 +123,7 @@ class _Parser:
             return Compare(path, comparison, (self.pattern(),))
         return Compare(path, comparison, self.operands(path, comparison))
 
-    def path(self) -> AttributePath:
+    def path(self, links: tuple[Link, ...] = ()) -> AttributePath:
         cursor = self.cursor
         start = cursor.at
         match = _NAME.match(cursor.text, cursor.at)
@@ -121,8 +133,8 @@ class _Parser:
         names = [match.group()] if "://" in match.group() else match.group().split(".")
         if not all(names):
             raise cursor.fail("a name between dots is empty", start)
-        if cursor.peek() == "{":
-            raise Refusal("ngsi_ld.query.not_supported", what="a path through a linked entity ({…})")
+        if cursor.take("{"):
+            return self.linked_path(names, links)
         members: list[str] = []
         if cursor.take("["):
             end = cursor.text.find("]", cursor.at)
@@ -134,7 +146,25 @@ class _Parser:
             cursor.at = end + 1
         name = names[0] if names[0] in _ENTITY_TIMES and len(names) == 1 else self.context.expanded[names[0]]
         sub = tuple(one if one in SYSTEM_MEMBERS else self.context.expanded[one] for one in names[1:])
-        return AttributePath(name, sub, tuple(members))
+        return AttributePath(name, sub, tuple(members), links)
+
+    def linked_path(self, names: list[str], links: tuple[Link, ...]) -> AttributePath:
+        """What stands in braces behind a Relationship's name."""
+        cursor = self.cursor
+        cursor.spend()
+        if len(names) > 1:
+            raise cursor.fail("braces follow the name of a Relationship")
+        if len(links) >= self.links_max:
+            raise Refusal("ngsi_ld.query.too_deep", language="q", levels=self.links_max)
+        types: frozenset[str] = frozenset()
+        match = _TYPES.match(cursor.text, cursor.at)
+        if match is not None:
+            types = frozenset(self.context.expanded[one] for one in match.group(1).split(","))
+            cursor.at = match.end()
+        path = self.path((*links, Link(self.context.expanded[names[0]], types)))
+        if not cursor.take("}"):
+            raise cursor.fail("a closing brace is missing")
+        return path
 
     def pattern(self) -> str:
         cursor = self.cursor

@@ -17,7 +17,8 @@ CLASSES: dict[str, Any] = {
     one.__name__: one
     for one in (
         *(tree.And, tree.AttributePath, tree.Compare, tree.Comparison, tree.EntityQuery, tree.Exists, tree.GeoQuery),
-        *(tree.GeoRelation, tree.Instant, tree.Or, tree.Page, tree.Range, tree.ScopeQuery, tree.Selector, tree.TypeSelection),
+        *(tree.GeoRelation, tree.Instant, tree.Link, tree.Or, tree.Ordering, tree.OrderTerm, tree.Page, tree.Range),
+        *(tree.ScopeQuery, tree.Selector, tree.TypeSelection),
     )
 }
 

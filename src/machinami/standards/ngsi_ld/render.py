@@ -5,8 +5,8 @@ Members come in the order id, type, scope, attributes, system times. One value i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from machinami.kernel.entity import LOCATION, VALUE_MEMBER, Entity, Instance
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.geojson import looks_like_geometry
 from machinami.standards.ngsi_ld.language import chosen_text
+from machinami.standards.ngsi_ld.projection import ENTITY_MEMBERS as ENTITY_MEMBERS
+from machinami.standards.ngsi_ld.projection import Projection
 
 
 class Format(StrEnum):
@@ -31,7 +33,8 @@ class Representation:
     `attributes`, `pick`, `omit` hold expanded attribute names; `pick` and `omit` also the entity members `id`, `type`,
     `scope`, `createdAt`, `modifiedAt`, `expiresAt`. `attributes` keeps all entity members; `pick` keeps only what it
     names. `dataset_ids` keeps instances of these datasets (`@none` = the default instance). `language` is a language
-    range as in `Accept-Language`: LanguageProperties are written as the text chosen by it.
+    range as in `Accept-Language`: LanguageProperties are written as the text chosen by it. `pick_linked` and
+    `omit_linked` say what `pick` and `omit` name of linked entities (4.21).
     """
 
     format: Format = Format.NORMALIZED
@@ -41,17 +44,35 @@ class Representation:
     pick: frozenset[str] | None = None
     omit: frozenset[str] = frozenset()
     dataset_ids: frozenset[str] | None = None
+    pick_linked: frozenset[tuple[str, Projection]] = frozenset()
+    omit_linked: frozenset[tuple[str, Projection]] = frozenset()
+
+    def projected(self, pick: Projection | None, omit: Projection | None) -> Representation:
+        """The same with these members only: a Relationship named with braces stays itself, whether picked or omitted."""
+        pick_linked = pick.linked if pick is not None else frozenset()
+        omit_linked = omit.linked if omit is not None else frozenset()
+        picked = pick.all_names if pick is not None else None
+        omitted = omit.names if omit is not None else frozenset()
+        return replace(self, pick=picked, omit=omitted, pick_linked=pick_linked, omit_linked=omit_linked)
+
+    def behind(self, relationship: str) -> Representation:
+        """How entities behind a Relationship are written; `attrs` and `datasetId` speak of the target entity alone."""
+        picks, omits = dict(self.pick_linked), dict(self.omit_linked)
+        base = (
+            self if self.attributes is None and self.dataset_ids is None else replace(self, attributes=None, dataset_ids=None)
+        )
+        return base.projected(picks.get(relationship), omits.get(relationship))
 
 
 NORMALIZED: Final = Representation()
-ENTITY_MEMBERS: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"})
 _METADATA: Final = (
-    *("observedAt", "unitCode", "datasetId", "objectType", "expiresAt", "ngsildproof", "previousLanguageMap"),
+    *("observedAt", "unitCode", "datasetId", "objectType", "ngsildproof", "previousLanguageMap"),
     *("previousVocab", "previousValueList", "previousObjectList", "previousJson"),
 )
 _VOCABULARY: Final = frozenset({"objectType", "previousVocab"})
-_SYSTEM: Final = ("createdAt", "modifiedAt", "deletedAt", "instanceId")
-_HIDDEN: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId", "attributes", "type"})
+_SYSTEM: Final = ("expiresAt", "createdAt", "modifiedAt", "deletedAt", "instanceId")
+"""Shown with `sysAttrs` only (6.3.11)."""
+_HIDDEN: Final = frozenset({*_SYSTEM, "attributes", "type"})
 
 
 def parse_projection(text: str, context: Context) -> frozenset[str]:
@@ -81,9 +102,9 @@ def render_entity(entity: Entity, context: Context, representation: Representati
             instances = _datasets(entity.attributes[iri], representation)
             if instances:
                 document[compacted[iri]] = writer(instances, context, representation)
-    if entity.expires_at:
-        document["expiresAt"] = entity.expires_at
     if representation.sys_attrs:
+        if entity.expires_at:
+            document["expiresAt"] = entity.expires_at
         document["createdAt"] = entity.created_at
         document["modifiedAt"] = entity.modified_at
     if representation.pick is not None or representation.omit:
@@ -95,14 +116,19 @@ def render_geojson_feature(
     entity: Entity, context: Context, representation: Representation = NORMALIZED, geometry_property: str = LOCATION
 ) -> dict[str, Any]:
     """An entity as a GeoJSON Feature (4.5.16); `geometry_property` (expanded) is its geometry, null if it has none."""
-    properties = render_entity(entity, context, representation)
-    entity_id = properties.pop("id", None)
-    feature: dict[str, Any] = {"id": entity.id if entity_id is None else entity_id, "type": "Feature", "geometry": None}
+    return geojson_feature(entity, render_entity(entity, context, representation), representation, geometry_property)
+
+
+def geojson_feature(
+    entity: Entity, document: dict[str, Any], representation: Representation, geometry_property: str
+) -> dict[str, Any]:
+    """The Feature of an entity whose `document` is written already. Of several instances of the geometry the default one
+    is shown, or the one that `datasetId` asks for (4.5.16.1)."""
     instances = _datasets(entity.attributes.get(geometry_property, []), representation)
-    if instances and instances[0]["type"] == "GeoProperty":
-        feature["geometry"] = instances[0]["value"]
-    feature["properties"] = properties
-    return feature
+    shown = [one for one in instances if "datasetId" not in one] or (instances if representation.dataset_ids else [])
+    geometry = shown[0]["value"] if shown and shown[0]["type"] == "GeoProperty" else None
+    properties = {name: value for name, value in document.items() if name != "id"}
+    return {"id": entity.id, "type": "Feature", "geometry": geometry, "properties": properties}
 
 
 def render_feature_collection(
@@ -111,6 +137,15 @@ def render_feature_collection(
     """Entities as a GeoJSON FeatureCollection (4.5.17)."""
     features = [render_geojson_feature(entity, context, representation, geometry_property) for entity in entities]
     return {"type": "FeatureCollection", "features": features}
+
+
+def shown_instances(entity: Entity, representation: Representation) -> Iterator[tuple[str, list[Instance]]]:
+    """(attribute, its instances) of all that a representation shows of an entity."""
+    chosen = _selected(entity, representation)
+    for iri in entity.attributes if chosen is None else chosen:
+        instances = _datasets(entity.attributes[iri], representation)
+        if instances:
+            yield iri, instances
 
 
 def _selected(entity: Entity, representation: Representation) -> list[str] | None:
@@ -149,8 +184,9 @@ def render_instance(instance: Instance, context: Context, representation: Repres
     kind = instance["type"]
     if kind == "Property" or kind == "GeoProperty" or kind == "Relationship":
         written = {"type": kind} | {member: value for member, value in instance.items() if member not in _HIDDEN}
-        if "objectType" in instance:
-            written["objectType"] = _compacted(instance["objectType"], context)
+        for named in ("objectType", "valueType"):
+            if named in instance:
+                written[named] = _compacted(instance[named], context)
     else:
         written = _special(instance, context, representation)
     if "attributes" in instance:
@@ -229,7 +265,9 @@ def _simplified_one(instance: Instance, context: Context, representation: Repres
     if kind == "VocabProperty":
         return {"vocab": _compacted(instance["vocab"], context)}
     if kind == "ListRelationship":
-        return {"objectList": [one["object"] for one in instance["objectList"]]}
+        return [one["object"] for one in instance["objectList"]]
+    if kind == "ListProperty":
+        return instance["valueList"]
     member = VALUE_MEMBER[kind]
     return {member: instance[member]}
 

@@ -45,22 +45,34 @@ class Endpoint:
     timeout_ms: float | None = None
     cooldown_ms: float | None = None
 
+    @property
+    def over_mqtt(self) -> bool:
+        """Whether notifications are published to an MQTT broker (clause 7)."""
+        return self.uri.startswith(("mqtt:", "mqtts:"))
+
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What to send: to whom, in which representation, with previous values (`show_changes`) or not."""
+    """What to send: to whom, in which representation, with previous values (`show_changes`) or not.
+
+    `join` (`flat`, `inline` or empty) also shows the entities that relationships lead to, over `join_level` steps.
+    """
 
     endpoint: Endpoint
     representation: Representation = field(default_factory=Representation)
     show_changes: bool = False
+    join: str = ""
+    join_level: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """`query` selects entities, `watched` the attributes whose change fires (none: any attribute).
 
-    `expires_at` is ISO 8601 text, `throttling_s` seconds between notifications. `document` is the client's own text of
-    members that hold no names to expand (q, geoQ, descriptions …), shown again as it came.
+    `expires_at` is ISO 8601 text, `throttling_s` seconds between notifications. With `interval_s` it fires every so many
+    seconds instead, with all entities that match, and on no change. `expand_values` are the attributes whose operands in q
+    are terms (4.9), `conformance` is the version whose form entities are told in (4.3.6.8; None: the newest). `document` is
+    the client's own text of members that hold no names to expand (q, geoQ, descriptions …), shown again as it came.
     """
 
     id: str
@@ -71,5 +83,8 @@ class Subscription:
     active: bool = True
     expires_at: str | None = None
     throttling_s: float | None = None
+    interval_s: float | None = None
+    expand_values: frozenset[str] = frozenset()
     jsonld_context: str | None = None
+    conformance: tuple[int, int] | None = None
     document: dict[str, Any] = field(default_factory=dict)

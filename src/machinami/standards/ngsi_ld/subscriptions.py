@@ -1,4 +1,4 @@
-"""Reading and writing subscriptions and notifications (CIM 009 5.2.12, 5.3.1, 5.8.1, 5.8.2).
+"""Reading and writing subscriptions (CIM 009 5.2.12, 5.8.1, 5.8.2).
 
 A member that is not carried out yet is refused (`ngsi_ld.subscription.not_supported`), never stored and forgotten; an
 unknown member is refused too. System members (`status`, `timesSent` …) are ignored in input.
@@ -6,25 +6,22 @@ unknown member is refused too. System members (`status`, `timesSent` …) are ig
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import unquote
 
-from machinami.kernel.entity import LOCATION, NGSI_LD_NULL, Entity
+from machinami.kernel.entity import NGSI_LD_NULL
 from machinami.kernel.errors import Refusal
-from machinami.kernel.query import Selector, TypeSelection
+from machinami.kernel.query import Selector, TypeSelection, chains
 from machinami.standards.ngsi_ld.attributes import is_date_time, is_uri
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.geo import parse_geo_query
+from machinami.standards.ngsi_ld.projection import ENTITY_MEMBERS, Projection
 from machinami.standards.ngsi_ld.q import check_pattern, parse_q
 from machinami.standards.ngsi_ld.query_json import CLASSES, from_json, to_json
-from machinami.standards.ngsi_ld.render import (
-    ENTITY_MEMBERS,
-    Format,
-    Representation,
-    render_entity,
-    render_feature_collection,
-)
+from machinami.standards.ngsi_ld.render import Format, Representation
 from machinami.standards.ngsi_ld.scope import parse_scope_query
 from machinami.standards.ngsi_ld.subscription_model import (
     DEFAULT_TRIGGERS,
@@ -34,13 +31,15 @@ from machinami.standards.ngsi_ld.subscription_model import (
     SubscriptionLimits,
     Trigger,
 )
-from machinami.standards.ngsi_ld.subscription_notification import notification_part, refuse
+from machinami.standards.ngsi_ld.subscription_notification import JOIN_LEVEL_MAX, notification_part, refuse
 from machinami.standards.ngsi_ld.types import parse_type_selection
 
-_NOT_YET: Final = frozenset({"timeInterval", "csf", "temporalQ", "splitEntities", "expandValues", "jsonKeys"})
+_NOT_YET: Final = frozenset({"csf", "temporalQ"})
+_VERSION: Final = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})")
+SECONDS_MAX: Final = 10 * 366 * 24 * 3600
 _SYSTEM: Final = frozenset({"status", "createdAt", "modifiedAt", "@context", "type", "id"})
 _RECORD_CLASSES: Final = CLASSES | {
-    one.__name__: one for one in (Subscription, Notification, Endpoint, Representation, Format, Trigger)
+    one.__name__: one for one in (Subscription, Notification, Endpoint, Representation, Projection, Format, Trigger)
 }
 
 
@@ -121,29 +120,6 @@ def render_subscription(
     return document | dict(times or {})
 
 
-def render_notification(
-    subscription: Subscription, notification_id: str, entities: Sequence[Entity], now_text: str, context: Context
-) -> dict[str, Any]:
-    """The notification (5.3.1) about `entities`, without `@context`: the caller adds it to the body or as a Link.
-
-    With `accept: application/geo+json` the data is a FeatureCollection. An attribute that was deleted is shown by an
-    instance whose value is NGSI-LD Null in the entity given; previous values (`previousValue` …) likewise.
-    """
-    shown = subscription.notification.representation
-    data: Any
-    if subscription.notification.endpoint.accept == "application/geo+json":
-        data = render_feature_collection(entities, context, shown, LOCATION)
-    else:
-        data = [render_entity(entity, context, shown) for entity in entities]
-    return {
-        "id": notification_id,
-        "type": "Notification",
-        "subscriptionId": subscription.id,
-        "notifiedAt": now_text,
-        "data": data,
-    }
-
-
 def _check_type(document: Mapping[str, Any]) -> None:
     if document.get("type") not in ("Subscription", "https://uri.etsi.org/ngsi-ld/Subscription"):
         raise refuse("type", "it must be Subscription")
@@ -152,7 +128,9 @@ def _check_type(document: Mapping[str, Any]) -> None:
 def _applied(current: Subscription, document: dict[str, Any], context: Context, limits: SubscriptionLimits) -> Subscription:
     """`current` changed by each member of the document in turn, then checked as a whole."""
     kept = dict(current.document)
-    for member, value in document.items():
+    if "expandValues" in document and "q" not in document:
+        raise refuse("expandValues", "it needs the q whose values it expands beside it")
+    for member, value in sorted(document.items(), key=lambda item: item[0] != "expandValues"):
         if member in _SYSTEM:
             continue
         if member in _NOT_YET:
@@ -172,9 +150,22 @@ def _applied(current: Subscription, document: dict[str, Any], context: Context, 
     datasets = frozenset(current.query.dataset_ids) or None
     shown = replace(current.notification.representation, language=language, dataset_ids=datasets)
     current = replace(current, notification=replace(current.notification, representation=shown), document=kept)
-    if not current.query.selectors and not current.watched:
-        raise refuse("entities", "a subscription needs entities or watchedAttributes")
+    _check_whole(current)
     return current
+
+
+def _check_whole(subscription: Subscription) -> None:
+    """What members say together (5.8.1): something to watch, and an interval or changes but not both."""
+    if not subscription.query.selectors and not subscription.watched:
+        raise refuse("entities", "a subscription needs entities or watchedAttributes")
+    notification = subscription.notification
+    levels = notification.join_level if notification.join else 0
+    if any(len(links) > levels for links in chains(subscription.query.condition)):
+        raise refuse("q", "it looks behind more Relationships than notification.join retrieves")
+    if subscription.interval_s is not None:
+        for member, given in (("watchedAttributes", subscription.watched), ("throttling", subscription.throttling_s)):
+            if given:
+                raise refuse("timeInterval", f"it can't go with {member}")
 
 
 def _query(current: Subscription, **changes: Any) -> Subscription:
@@ -229,12 +220,29 @@ def _triggers(current: Subscription, value: Any, context: Context, limits: Subsc
 
 
 def _q(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    """The query, which clients also write percent-encoded as in a URL (suite case 046_05, Stellio)."""
     if value is None:
         return _query(current, condition=None)
     condition = parse_q(
-        _text("q", value), context, nodes_max=limits.query_nodes_max, pattern_characters_max=limits.pattern_characters_max
-    )
+        unquote(_text("q", value)), context,
+        nodes_max=limits.query_nodes_max, pattern_characters_max=limits.pattern_characters_max,
+        expand_values=current.expand_values, links_max=JOIN_LEVEL_MAX,
+    )  # fmt: skip
     return _query(current, condition=condition)
+
+
+def _expanding(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    listed = [] if value is None else value
+    if not isinstance(listed, list) or not all(isinstance(name, str) and name for name in listed):
+        raise refuse("expandValues", "it must be an array of attribute names")
+    return replace(current, expand_values=frozenset(context.expanded[name] for name in listed))
+
+
+def _json_keys(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    """Attributes whose inner names are no terms (4.9): `q` reads names inside of values as they are, so all are."""
+    if value is not None and not (isinstance(value, list) and all(isinstance(name, str) and name for name in value)):
+        raise refuse("jsonKeys", "it must be an array of attribute names")
+    return current
 
 
 def _geo(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
@@ -271,15 +279,34 @@ def _expires(current: Subscription, value: Any, context: Context, limits: Subscr
 
 
 def _throttling(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
-        raise refuse("throttling", "it must be a number of seconds above 0")
-    return replace(current, throttling_s=None if value is None else float(value))
+    return replace(current, throttling_s=_seconds("throttling", value))
+
+
+def _interval(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    return replace(current, interval_s=_seconds("timeInterval", value))
+
+
+def _seconds(member: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= SECONDS_MAX:
+        raise refuse(member, f"it must be a number of seconds above 0, at most {SECONDS_MAX}")
+    return float(value)
 
 
 def _jsonld_context(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
     if value is not None and not is_uri(value):
         raise refuse("jsonldContext", "it must be a URI")
     return replace(current, jsonld_context=value)
+
+
+def _conformance(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    if value is None:
+        return replace(current, conformance=None)
+    match = _VERSION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise refuse("ngsildConformance", "it must be a version as major.minor, such as 1.5")
+    return replace(current, conformance=(int(match[1]), int(match[2])))
 
 
 def _notification(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
@@ -293,9 +320,10 @@ def _told(current: Subscription, value: Any, context: Context, limits: Subscript
     return current
 
 
-def _local(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+def _switch(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    """`localOnly` and `splitEntities`: all entities that fire are stored here, whole, so that both hold by themselves."""
     if value is not None and not isinstance(value, bool):
-        raise refuse("localOnly", "it must be true or false")
+        raise refuse("localOnly and splitEntities", "it must be true or false")
     return current
 
 
@@ -303,6 +331,8 @@ _PARTS: Final = {
     "entities": _entities,
     "watchedAttributes": _watched,
     "notificationTrigger": _triggers,
+    "expandValues": _expanding,
+    "jsonKeys": _json_keys,
     "q": _q,
     "geoQ": _geo,
     "scopeQ": _scope,
@@ -310,13 +340,16 @@ _PARTS: Final = {
     "isActive": _active,
     "expiresAt": _expires,
     "throttling": _throttling,
+    "timeInterval": _interval,
     "jsonldContext": _jsonld_context,
+    "ngsildConformance": _conformance,
     "notification": _notification,
     "subscriptionName": _told,
     "name": _told,
     "description": _told,
     "lang": _told,
-    "localOnly": _local,
+    "localOnly": _switch,
+    "splitEntities": _switch,
 }
 
 
@@ -346,7 +379,18 @@ def _notification_document(given: Mapping[str, Any], notification: Notification,
     """The client's notification member with its name lists compacted by the context of this answer."""
     document = dict(given)
     shown = notification.representation
-    for member, chosen in (("attributes", shown.attributes), ("pick", shown.pick), ("omit", shown.omit)):
-        if member in document and chosen is not None:
-            document[member] = sorted(one if one in ENTITY_MEMBERS else context.compacted[one] for one in chosen)
+    if "attributes" in document and shown.attributes is not None:
+        document["attributes"] = sorted(context.compacted[one] for one in shown.attributes)
+    if "pick" in document and shown.pick is not None:
+        behind = frozenset(name for name, _ in shown.pick_linked)
+        document["pick"] = _projection(Projection(shown.pick - behind, shown.pick_linked), context)
+    if "omit" in document:
+        document["omit"] = _projection(Projection(shown.omit, shown.omit_linked), context)
     return document
+
+
+def _projection(projection: Projection, context: Context) -> list[str]:
+    """The terms of a projection: `name`, or `relationship{name,…}`."""
+    names = [one if one in ENTITY_MEMBERS else context.compacted[one] for one in projection.names]
+    behind = [f"{context.compacted[one]}{{{','.join(_projection(inner, context))}}}" for one, inner in projection.linked]
+    return sorted(names) + sorted(behind)

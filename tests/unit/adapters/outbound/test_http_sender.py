@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from machinami.adapters.outbound.guard import DeniedAddress, checked_socket
-from machinami.adapters.outbound.http_sender import ANSWER_BYTES_MAX, HttpSender
+from machinami.adapters.outbound.http_sender import ANSWER_BYTES_MAX, HttpSender, fresh_s
 from machinami.adapters.tls import ensure_certificate
 from machinami.data.delivery.model import Failure
 from machinami.kernel.clock import SystemClock
@@ -554,3 +554,22 @@ async def test_fetch_is_refused_when_only_the_last_check_saw_the_closed_address(
         outcome = await http.send(url, b"", {}, ENOUGH_S)
     assert caught.value.code == "outbound.fetch.denied"
     assert outcome.failure is Failure.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Cache-Control": "public, Max-Age=60"}, 60.0),
+        ({"Cache-Control": "max-age=60", "Age": "20", "Expires": "0"}, 40.0),
+        ({"Cache-Control": "max-age=60", "Age": "90"}, 0.0),
+        ({"Cache-Control": "no-cache, max-age=60"}, 0.0),
+        ({"Cache-Control": "no-store"}, 0.0),
+        ({"Expires": "Thu, 26 Nov 2026 00:01:00 GMT"}, 60.0),
+        ({"Expires": "Thu, 26 Nov 2025 00:01:00 GMT"}, 0.0),
+        ({"Expires": "0"}, 0.0),
+        ({"Cache-Control": "max-age=soon"}, None),
+    ],
+)
+def test_fresh_s_is_what_the_server_says(headers: dict[str, str], seconds: float | None) -> None:
+    assert fresh_s(headers, datetime(2026, 11, 26, tzinfo=UTC)) == seconds

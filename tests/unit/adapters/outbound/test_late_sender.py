@@ -30,6 +30,6 @@ def test_settings_are_refused_at_once_when_they_are_wrong(tmp_path: Path) -> Non
 def test_start_loads_no_library_that_only_later_work_needs() -> None:
     code = (
         "import sys, machinami.entrypoints.cli.main;"
-        "print([name for name in ('aiohttp', 'cryptography', 'numpy', 'openpyxl', 'shapely') if name in sys.modules])"
+        "print([name for name in ('aiohttp', 'cryptography', 'numpy', 'openpyxl', 'paho', 'shapely') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from machinami.data.contexts import service
-from machinami.data.contexts.service import FETCHES_MAX, NEGATIVE_S, Contexts
+from machinami.data.contexts import rules, service
+from machinami.data.contexts.model import ContextKind, Download, Usage
+from machinami.data.contexts.service import FETCHES_MAX, NEGATIVE_S, ContextBounds, Contexts
 from machinami.kernel.caller import Caller, Role, development_caller
 from machinami.kernel.clock import VirtualClock
 from machinami.kernel.errors import Refusal, Unavailable
@@ -22,7 +25,6 @@ CALLER = development_caller()
 READER = Caller("default", "user:a", "test", frozenset({Role.READER}))
 URL = "https://city.example/context.jsonld"
 DOCUMENT = {"@context": {"level": "https://city.example/level"}}
-ADDRESS = "http://127.0.0.1:8080/ngsi-ld/v1/jsonldContexts"
 
 
 class Web:
@@ -31,12 +33,19 @@ class Web:
     def __init__(self, documents: dict[str, Any]) -> None:
         self.documents = documents
         self.fetched: list[str] = []
+        self.fresh_s: float | None = None
+        self.open: asyncio.Event | None = None
+        self.slow = "-"
 
-    async def fetch(self, url: str) -> Any:
+    async def fetch(self, url: str) -> Download:
         self.fetched.append(url)
+        if url.startswith(self.slow):
+            await asyncio.sleep(0.2)
+        if self.open is not None:
+            await self.open.wait()
         if url not in self.documents:
             raise Unavailable("outbound.fetch.failed", url=url)
-        return self.documents[url]
+        return Download(self.documents[url], self.fresh_s)
 
 
 @pytest.fixture
@@ -56,7 +65,7 @@ def store() -> MemoryDocumentStore:
 
 @pytest.fixture
 def contexts(store: MemoryDocumentStore, web: Web, clock: VirtualClock) -> Contexts:
-    return Contexts(store, web, clock, cache_max=3, depth_max=20)
+    return Contexts(store, web, clock, ContextBounds(cache_max=3, depth_max=20))
 
 
 async def refusal(call: Awaitable[Any]) -> Refusal:
@@ -83,7 +92,7 @@ async def test_resolve_takes_the_stored_document_when_it_starts_anew(
     contexts: Contexts, store: MemoryDocumentStore, clock: VirtualClock
 ) -> None:
     await contexts.resolve("default", URL)
-    without_network = Contexts(store, Web({}), clock, cache_max=3, depth_max=5)
+    without_network = Contexts(store, Web({}), clock, ContextBounds(cache_max=3, depth_max=5))
     assert (await without_network.resolve("default", URL)).expand_term("level") == "https://city.example/level"
 
 
@@ -128,7 +137,7 @@ async def test_resolve_passes_on_that_the_store_cannot_answer(web: Web, clock: V
             raise Unavailable("data.store.unavailable", reason="test")
 
     with pytest.raises(Unavailable):
-        await Contexts(Down(), web, clock, cache_max=3, depth_max=5).resolve("default", URL)
+        await Contexts(Down(), web, clock, ContextBounds(cache_max=3, depth_max=5)).resolve("default", URL)
 
 
 @pytest.mark.parametrize(("documents", "served"), [(FETCHES_MAX, True), (FETCHES_MAX + 1, False)])
@@ -137,7 +146,7 @@ async def test_resolve_fetches_no_more_documents_than_allowed(
 ) -> None:
     urls = [f"https://city.example/{number}" for number in range(documents)]
     web = Web(dict.fromkeys(urls, DOCUMENT))
-    contexts = Contexts(store, web, clock, cache_max=100, depth_max=5)
+    contexts = Contexts(store, web, clock, ContextBounds(cache_max=100, depth_max=5))
     if served:
         await contexts.resolve("default", urls)
     else:
@@ -162,6 +171,18 @@ async def test_resolve_keeps_the_contexts_used_last_when_there_are_too_many(cont
     assert await contexts.resolve("default", maps[1]) is not kept[1]
 
 
+async def test_resolve_refuses_a_context_that_is_too_large_and_does_not_keep_a_long_one(
+    store: MemoryDocumentStore, web: Web, clock: VirtualClock
+) -> None:
+    contexts = Contexts(store, web, clock, ContextBounds(bytes_max=service.KEPT_CHARACTERS_MAX + 1_000))
+    long = {"a": f"https://a.example/{'x' * service.KEPT_CHARACTERS_MAX}"}
+    assert await contexts.resolve("default", long) is not await contexts.resolve("default", long)
+    assert (
+        await refusal(contexts.resolve("default", {**long, "b": "https://b.example/" * 100}))
+    ).code == "data.context.too_large"
+    assert (await refusal(contexts.host(CALLER, {"@context": "x" * 20_000}))).code == "data.context.too_large"
+
+
 async def test_resolve_passes_on_what_is_wrong_with_a_context(contexts: Contexts) -> None:
     assert (await refusal(contexts.resolve("default", {"a": "b:c", "b": "a:c"}))).code == "ngsi_ld.context.not_valid"
 
@@ -175,52 +196,190 @@ async def test_preload_serves_documents_of_the_offline_folder_before_all_else(
     await contexts.resolve("default", URL)
     assert contexts.preload(tmp_path) == 1
     assert (await contexts.resolve("default", URL)).expand_term("level") == "https://offline.example/level"
-    assert [one["URL"] for one in await contexts.listing(READER)] == [URL, URL]
-    assert (await contexts.serve(READER, URL, ADDRESS))["body"]["@context"]["level"] == "https://offline.example/level"
-    assert (await refusal(contexts.delete(CALLER, URL, ADDRESS))).code == "data.context.built_in"
+    assert [one.url for one in await contexts.listing(READER)] == [CORE_CONTEXT_URL, URL]
+    assert (await contexts.retrieve(READER, URL)).body["@context"]["level"] == "https://offline.example/level"
+    assert (await refusal(contexts.delete(CALLER, URL))).code == "data.context.built_in"
 
 
-async def test_host_keeps_a_context_that_can_be_used_by_its_address(contexts: Contexts, web: Web) -> None:
-    local_id = await contexts.host(CALLER, DOCUMENT, ADDRESS)
-    for name in (local_id, f"{ADDRESS}/{local_id}"):
-        record = await contexts.serve(READER, name, ADDRESS)
-        assert (record["kind"], record["localId"], record["body"]) == ("Hosted", local_id, DOCUMENT)
-    used = await contexts.resolve("default", f"{ADDRESS}/{local_id}")
-    assert used.expand_term("level") == "https://city.example/level"
+async def test_reload_reads_the_offline_folder_again_and_keeps_the_old_one_when_that_fails(
+    contexts: Contexts, tmp_path: Path
+) -> None:
+    (tmp_path / "index.json").write_text(json.dumps({URL: "city.jsonld"}), "utf-8")
+    for level in ("old", "new"):
+        (tmp_path / "city.jsonld").write_text(json.dumps({"@context": {"level": f"https://offline.example/{level}"}}), "utf-8")
+        contexts.preload(tmp_path) if level == "old" else await contexts.reload(CALLER, URL)
+        assert (await contexts.resolve("default", URL)).expand_term("level") == f"https://offline.example/{level}"
+    (tmp_path / "city.jsonld").write_text("{", "utf-8")
+    assert (await refusal(contexts.reload(CALLER, URL))).code == "data.context.not_available"
+    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://offline.example/new"
+
+
+async def test_host_keeps_a_context_that_can_be_used_by_its_address_under_any_host_name(contexts: Contexts, web: Web) -> None:
+    local_id = await contexts.host(CALLER, {**DOCUMENT, "title": "dropped"})
+    record = await contexts.serve(READER, local_id)
+    assert (record.kind, record.local_id, record.body) == (ContextKind.HOSTED, local_id, DOCUMENT)
+    for host in ("http://127.0.0.1:8080", "https://city.example"):
+        used = await contexts.resolve("default", f"{host}/ngsi-ld/v1/jsonldContexts/{local_id}")
+        assert used.expand_term("level") == "https://city.example/level"
     assert web.fetched == []
-    assert len(await contexts.listing(READER)) == 1
+    assert [one.kind for one in await contexts.listing(READER)] == [ContextKind.CACHED, ContextKind.HOSTED]
+
+
+async def test_a_download_never_takes_the_place_of_what_lives_here(contexts: Contexts, web: Web) -> None:
+    """Another server may offer a document under an address that looks like ours."""
+    source = [URL, {"depth": "https://city.example/depth"}]
+    foreign = f"https://evil.example/ngsi-ld/v1/jsonldContexts/{rules.implicit_id(source)}"
+    web.documents[foreign] = {"@context": {"depth": "https://evil.example/depth"}}
+    assert (await contexts.resolve("default", foreign)).expand_term("depth") == "https://evil.example/depth"
+    local_id = await contexts.implicit(READER, source)
+    assert local_id is not None
+    assert (await contexts.serve(READER, local_id)).body == {"@context": source}
+
+
+async def test_implicit_makes_one_context_for_the_same_content_and_none_where_a_url_says_it(contexts: Contexts) -> None:
+    source = [URL, {"depth": "https://city.example/depth"}]
+    made = [await contexts.implicit(READER, source) for _ in range(2)]
+    assert made[0] == made[1] is not None
+    for named in (None, URL, [URL], [URL, CORE_CONTEXT_URL], [CORE_CONTEXT_URL], []):
+        assert await contexts.implicit(READER, named) is None
+    kinds = [one.kind for one in await contexts.listing(READER)]
+    assert kinds == [ContextKind.CACHED, ContextKind.IMPLICITLY_CREATED]
+    assert (await refusal(contexts.reload(CALLER, made[0] or ""))).code == "data.context.not_reloadable"
 
 
 @pytest.mark.parametrize("document", [[], None, {"level": "x"}])
 async def test_host_refuses_what_is_no_context(contexts: Contexts, document: Any) -> None:
-    assert (await refusal(contexts.host(CALLER, document, ADDRESS))).code == "data.context.not_a_context"
+    assert (await refusal(contexts.host(CALLER, document))).code == "data.context.not_a_context"
 
 
-async def test_host_refuses_a_context_that_cannot_be_read_and_stores_nothing(contexts: Contexts) -> None:
-    assert (await refusal(contexts.host(CALLER, {"@context": 5}, ADDRESS))).code == "ngsi_ld.context.not_valid"
-    assert await contexts.listing(READER) == []
+async def test_host_refuses_a_context_that_cannot_be_read_and_stores_nothing(
+    contexts: Contexts, store: MemoryDocumentStore
+) -> None:
+    assert (await refusal(contexts.host(CALLER, {"@context": 5}))).code == "ngsi_ld.context.not_valid"
+    assert await store.count("default", service.KIND) == 0
+
+
+async def test_host_refuses_when_the_store_is_full(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "STORED_MAX", 1)
+    await contexts.host(CALLER, DOCUMENT)
+    assert (await refusal(contexts.host(CALLER, DOCUMENT))).code == "data.context.store_full"
+    assert (await refusal(contexts.implicit(CALLER, {"a": "https://a.example/"}))).code == "data.context.store_full"
+    await contexts.resolve("default", URL)
+    assert len(await contexts.listing(READER)) == 2
 
 
 async def test_delete_forgets_a_context_for_good(contexts: Contexts, web: Web) -> None:
     await contexts.resolve("default", URL)
     web.documents[URL] = {"@context": {"level": "https://new.example/level"}}
-    await contexts.delete(CALLER, URL, ADDRESS)
+    await contexts.delete(CALLER, URL)
     assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
     assert web.fetched == [URL, URL]
 
 
+async def test_reload_replaces_a_download_and_keeps_the_old_one_when_it_cannot_be_had(contexts: Contexts, web: Web) -> None:
+    await contexts.resolve("default", URL)
+    kept = await contexts.retrieve(READER, URL)
+    web.documents[URL] = {"@context": {"level": "https://new.example/level"}}
+    await contexts.reload(CALLER, kept.local_id)
+    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
+    for broken in ({"no": "context"}, None):
+        web.documents[URL] = broken
+        assert (await refusal(contexts.reload(CALLER, URL))).code == "data.context.not_available"
+        assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(None, 86_400.0), (60.0, 60.0), (0.0, 1.0)])
+async def test_resolve_asks_anew_when_a_download_is_no_longer_fresh(
+    contexts: Contexts, web: Web, clock: VirtualClock, said: float | None, seconds: float
+) -> None:
+    web.fresh_s = said
+    await contexts.resolve("default", URL)
+    clock.advance(seconds - 0.5)
+    await contexts.resolve("default", URL)
+    assert web.fetched == [URL]
+    web.documents[URL] = {"@context": {"level": "https://new.example/level"}}
+    clock.advance(0.5)
+    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
+
+
+async def test_resolve_goes_on_with_the_old_download_when_a_new_one_cannot_be_had(
+    contexts: Contexts, web: Web, clock: VirtualClock
+) -> None:
+    await contexts.resolve("default", URL)
+    del web.documents[URL]
+    clock.advance(86_400)
+    for _ in range(3):
+        assert (await contexts.resolve("default", URL)).expand_term("level") == "https://city.example/level"
+    assert web.fetched == [URL, URL]
+
+
+async def test_resolve_fetches_a_document_once_for_all_who_wait_for_it(contexts: Contexts, web: Web) -> None:
+    web.open = asyncio.Event()
+    waiting = [asyncio.create_task(contexts.resolve("default", URL)) for _ in range(5)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    web.open.set()
+    assert len({id(one) for one in await asyncio.gather(*waiting[1:])}) >= 1
+    assert web.fetched == [URL]
+
+
+async def test_resolve_refuses_when_the_documents_together_take_too_long(
+    store: MemoryDocumentStore, web: Web, clock: VirtualClock
+) -> None:
+    contexts = Contexts(store, web, clock, ContextBounds(wait_s=0.05))
+    web.open = asyncio.Event()
+    assert (await refusal(contexts.resolve("default", URL))).code == "data.context.not_available"
+    web.open.set()
+
+
+async def test_resolve_all_waits_once_for_many_that_cannot_be_had(
+    store: MemoryDocumentStore, web: Web, clock: VirtualClock
+) -> None:
+    contexts = Contexts(store, web, clock, ContextBounds(wait_s=0.1))
+    web.slow = "https://down.example/"
+    began = time.monotonic()
+    found = await contexts.resolve_all("default", [f"{web.slow}{number}" for number in range(200)] + [DOCUMENT["@context"], 5])
+    assert time.monotonic() - began < 1
+    assert {one.code for one in found[:200] if isinstance(one, Refusal)} == {"data.context.not_available"}
+    assert len(web.fetched) <= service.TOGETHER_MAX + 1
+    assert not isinstance(found[200], Refusal)
+    assert isinstance(found[201], Refusal)
+
+
+async def test_usage_counts_each_time_a_context_is_found(contexts: Contexts, clock: VirtualClock) -> None:
+    await contexts.resolve("default", URL)
+    clock.advance(5)
+    await contexts.resolve("default", [URL])
+    kept = await contexts.retrieve(READER, URL)
+    assert contexts.usage(READER, kept) == Usage(2, "2026-11-26T00:00:05Z")
+    contexts.served(READER, kept)
+    assert contexts.usage(READER, kept).hits == 3
+    assert contexts.usage(Caller("other", "user:a", "test", frozenset({Role.READER})), kept) == Usage()
+
+
+async def test_serve_refuses_a_download(contexts: Contexts) -> None:
+    await contexts.resolve("default", URL)
+    assert (await refusal(contexts.serve(READER, URL))).code == "data.context.only_cached"
+    assert (await refusal(contexts.serve(READER, CORE_CONTEXT_URL))).code == "data.context.only_cached"
+
+
 @pytest.mark.parametrize("name", [CORE_CONTEXT_URL, "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context.jsonld"])
-async def test_delete_refuses_a_core_context(contexts: Contexts, name: str) -> None:
-    assert (await refusal(contexts.delete(CALLER, name, ADDRESS))).code == "data.context.built_in"
+async def test_a_core_context_is_told_of_and_stays(contexts: Contexts, web: Web, name: str) -> None:
+    assert (await contexts.retrieve(READER, name)).kind is ContextKind.CACHED
+    assert (await refusal(contexts.delete(CALLER, name))).code == "data.context.built_in"
+    await contexts.reload(CALLER, name)
+    assert web.fetched == []
 
 
-async def test_serve_and_delete_refuse_what_is_not_there(contexts: Contexts) -> None:
-    for call in (contexts.serve(READER, "urn:x", ADDRESS), contexts.delete(CALLER, "urn:x", ADDRESS)):
-        assert (await refusal(call)).code == "data.context.does_not_exist"
+async def test_what_is_not_there_is_refused(contexts: Contexts) -> None:
+    for name in ("urn:x", "https://nowhere.example/c", "5"):
+        for call in (contexts.serve(READER, name), contexts.delete(CALLER, name), contexts.reload(CALLER, name)):
+            assert (await refusal(call)).code == "data.context.does_not_exist"
 
 
 async def test_changes_need_the_writers_role(contexts: Contexts) -> None:
-    for call in (contexts.host(READER, DOCUMENT, ADDRESS), contexts.delete(READER, URL, ADDRESS)):
+    for call in (contexts.host(READER, DOCUMENT), contexts.delete(READER, URL), contexts.reload(READER, URL)):
         assert (await refusal(call)).code == "security.access.forbidden"
 
 
@@ -228,7 +387,7 @@ async def test_forget_all_asks_anew_when_the_store_was_emptied(
     contexts: Contexts, store: MemoryDocumentStore, web: Web
 ) -> None:
     await contexts.resolve("default", URL)
-    await store.remove("default", service.KIND, URL)
+    assert await store.remove("default", service.KIND, rules.cached_id(URL))
     contexts.forget_all()
     await contexts.resolve("default", URL)
     assert web.fetched == [URL, URL]

@@ -26,7 +26,7 @@ HEALTHY = EndpointHealth(latency_s=0.01, proven=True)
         ("https://a.example/", "https://a.example:443"),
         ("http://a.example:1026/n", "http://a.example:1026"),
         ("http://[2400::1]:8080/", "http://2400::1:8080"),
-        ("mqtt://broker.example/topic", "mqtt://broker.example:0"),
+        ("mqtt://broker.example/topic", "mqtt://broker.example:1883"),
         ("not a url", "not a url"),
         ("http://a.example:99999/", "http://a.example:99999/"),
     ],

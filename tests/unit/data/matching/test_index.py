@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from machinami.data.matching import matches
 from machinami.data.matching.index import InterestIndex
+from machinami.kernel.entity import DEFAULT_VOCABULARY as D
 from machinami.kernel.entity import Entity
 from machinami.kernel.query import EntityQuery, Selector, TypeSelection
+from machinami.standards.ngsi_ld.contexts import core_context
+from machinami.standards.ngsi_ld.q import parse_q
 
 NOW = "2026-11-26T01:00:00Z"
 
@@ -58,14 +64,51 @@ def test_add_replaces_and_remove_forgets() -> None:
     assert not index._filed
 
 
+GAUGE = {"level": 5, "name": "港", "parts": [1, 2], "odd": True, "state": {"pump": 3}}
+
+
+def gauge(**values: object) -> Entity:
+    return Entity("urn:x:1", ("A",), {D + name: [{"type": "Property", "value": value}] for name, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("level>5", True), ("level>=5", True), ("level>6", False), ("level<5", True), ("level<4", False),
+        ("level==5", True), ("level==6", False), ('name=="港"', True), ('name=="駅"', False), ("parts==2", True),
+        ("parts==3", False), ("state[pump]>2", True), ("state[pump]>4", False), ("level>6;name", False),
+        ("name;level>6", False), ("level>6|name", True), ("missing>1", False), ("level==4..6", True), ("level!=5", True),
+    ],
+)  # fmt: skip
+def test_candidates_leave_out_what_a_value_does_not_reach(q: str, found: bool) -> None:
+    index: InterestIndex[str] = InterestIndex()
+    index.add("one", EntityQuery(condition=parse_q(q, core_context())))
+    assert index.candidates(None, gauge(**GAUGE), ()) == ({"one"} if found else set())
+    index.remove("one")
+    assert not index._filed
+    assert not index._gated
+
+
 TYPES = st.sets(st.sampled_from("ABC"), min_size=1, max_size=2).map(frozenset)
 selectors = st.builds(
     Selector,
     st.one_of(st.none(), st.builds(TypeSelection, st.lists(TYPES, min_size=1, max_size=2).map(tuple))),
     st.one_of(st.none(), st.sets(st.sampled_from(["urn:x:1", "urn:x:2"]), min_size=1).map(frozenset)),
 )
-queries = st.builds(EntityQuery, st.lists(selectors, max_size=2).map(tuple))
-entities = st.builds(lambda i, t: Entity(i, tuple(sorted(t))), st.sampled_from(["urn:x:1", "urn:x:3"]), TYPES)
+scalars = st.one_of(st.integers(-2, 2), st.sampled_from([0.5, True, False, "1", "x"]))
+ordered = st.one_of(st.integers(-2, 2), st.sampled_from([0.5, "1", "x"]))
+compares = st.one_of(
+    st.builds("{}{}{}".format, st.sampled_from("pq"), st.sampled_from(["==", "!="]), scalars.map(json.dumps)),
+    st.builds("{}{}{}".format, st.sampled_from("pq"), st.sampled_from([">", ">=", "<", "<="]), ordered.map(json.dumps)),
+)
+texts = st.one_of(compares, st.builds("{}{}{}".format, compares, st.sampled_from(";|"), compares))
+conditions = st.one_of(st.none(), texts.map(lambda text: parse_q(text, core_context())))
+queries = st.builds(EntityQuery, st.lists(selectors, max_size=2).map(tuple), condition=conditions)
+values = st.dictionaries(st.sampled_from("pq"), st.one_of(scalars, st.lists(scalars, max_size=2)))
+entities = st.builds(
+    lambda i, t, found: Entity(i, tuple(sorted(t)), gauge(**found).attributes), st.sampled_from(["urn:x:1", "urn:x:3"]),
+    TYPES, values,
+)  # fmt: skip
 
 
 filed_queries = st.lists(st.tuples(queries, st.sets(st.sampled_from("pq"), max_size=1)), max_size=8)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from machinami.data.contexts.service import Contexts
+from machinami.adapters.postgres.delivery import SubscriptionState
+from machinami.data.contexts.model import Download
+from machinami.data.contexts.service import ContextBounds, Contexts
+from machinami.data.entities.rules import create
+from machinami.data.entities.service import Entities
+from machinami.data.subscriptions.composing import Composer
 from machinami.data.subscriptions.matcher import CONSUMER, Matcher
 from machinami.data.subscriptions.service import Subscriptions
 from machinami.kernel.caller import development_caller
 from machinami.kernel.change import Cursor
 from machinami.kernel.clock import VirtualClock
+from machinami.kernel.entity import DEFAULT_VOCABULARY, Entity
 from machinami.kernel.errors import Refusal, Unavailable
-from machinami.sdk.memory_store import MemoryDocumentStore
+from machinami.sdk.memory_store import MemoryDocumentStore, MemoryEntityStore
 from machinami.standards.ngsi_ld.contexts import CORE_CONTEXT_URL, build_context, core_context
 from machinami.standards.ngsi_ld.subscription_model import SubscriptionLimits
 
@@ -28,10 +35,10 @@ class Web:
 
     up = True
 
-    async def fetch(self, url: str) -> Any:
+    async def fetch(self, url: str) -> Download:
         if not self.up:
             raise Unavailable("outbound.fetch.failed", url=url)
-        return {"@context": {"water": "https://uri.etsi.org/ngsi-ld/default-context/level"}}
+        return Download({"@context": {"water": "https://uri.etsi.org/ngsi-ld/default-context/level"}}, None)
 
 
 class Town:
@@ -41,8 +48,10 @@ class Town:
         self.web, self.matches, self.clock = Web(), matches, clock
         self.documents = MemoryDocumentStore()
         self.subscriptions = Subscriptions(records, matches, guard, clock, SubscriptionLimits())
-        self.contexts = Contexts(self.documents, self.web, clock, cache_max=10, depth_max=5)
-        self.matcher = Matcher(self.subscriptions, self.contexts, matches, clock)
+        self.contexts = Contexts(self.documents, self.web, clock, ContextBounds(cache_max=10, depth_max=5))
+        self.entities = Entities(MemoryEntityStore(clock), clock)
+        composer = Composer(self.contexts, self.entities, clock, linked_max=2)
+        self.matcher = Matcher(self.subscriptions, composer, matches, clock)
 
     async def subscribe(self, document: Any, tenant: str = "default") -> str:
         return (await self.subscriptions.create(development_caller(tenant), document, core_context())).id
@@ -75,8 +84,36 @@ async def test_handle_commits_deliveries_and_cursor_together(town: Town, documen
     assert town.matcher.matched == 2
 
 
-async def test_handle_moves_the_cursor_when_nothing_matches(town: Town, change: Any) -> None:
+async def test_handle_stores_the_cursor_within_a_second_when_nothing_matches(town: Town, change: Any) -> None:
     await town.level(change, 1)
+    town.clock.advance(0.5)
+    await town.matcher.handle(Cursor(1, 1), [change({"level": VALUES[1]}, {"level": VALUES[2]}, number=2)])
+    await town.matcher.idle()
+    assert town.matches.committed == []
+    town.clock.advance(0.5)
+    await town.matcher.idle()
+    await town.matcher.idle()
+    assert town.matches.committed == [(CONSUMER, Cursor(0, 0), Cursor(2, 2), [])]
+
+
+async def test_handle_stores_the_cursor_with_what_matches_from_where_it_was_stored(
+    town: Town, document: Any, change: Any
+) -> None:
+    await town.subscribe(document(q="level>1"))
+    for number in (1, 2):
+        batch = [change({"level": VALUES[number - 1]}, {"level": VALUES[number]}, number=number)]
+        await town.matcher.handle(Cursor(number - 1, number - 1), batch)
+    [(_, old, new, rows)] = town.matches.committed
+    assert (old, new, len(rows)) == (Cursor(0, 0), Cursor(2, 2), 1)
+    await town.matcher.skip(Cursor(2, 2), Cursor(9, 9))
+    assert town.matches.committed[-1][1:3] == (Cursor(2, 2), Cursor(9, 9))
+
+
+async def test_handle_begins_where_the_reader_does_when_it_starts_again(town: Town, change: Any) -> None:
+    await town.level(change, 1)
+    await town.level(change, 1)
+    town.clock.advance(1)
+    await town.matcher.idle()
     assert town.matches.committed == [(CONSUMER, Cursor(0, 0), Cursor(1, 1), [])]
 
 
@@ -102,6 +139,20 @@ async def test_handle_pauses_for_the_throttling_time_on_the_monotonic_clock(
     town.clock.advance(wait_s)
     await town.level(change, 2)
     assert town.values == values
+
+
+@pytest.mark.parametrize(("before_s", "values"), [(9.9, []), (10.0, [1]), (-3_600.0, [])])
+async def test_handle_remembers_the_pause_from_before_a_restart(
+    town: Town, document: Any, change: Any, before_s: float, values: list[int]
+) -> None:
+    name = await town.subscribe(document(throttling=10))
+    last = town.clock.now() - timedelta(seconds=before_s)
+    town.matches.figures[name] = SubscriptionState(1, 0, last, last)
+    await town.level(change, 1)
+    assert town.values == values
+    town.clock.advance(10)
+    await town.level(change, 2)
+    assert town.values[-1] == 2
 
 
 async def test_handle_lets_one_of_a_batch_through_when_it_is_throttled(town: Town, document: Any, change: Any) -> None:
@@ -185,12 +236,12 @@ async def test_delivery_carries_the_endpoints_own_times(town: Town, document: An
 
 
 def message(subscription: Any, change: Any, source: Any, **endpoint: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    from machinami.standards.ngsi_ld.notifications import notification_message
+    from machinami.standards.ngsi_ld.notifications import Told, notification_message
 
     asked = subscription(notify={"endpoint": {"uri": "http://receiver.example/", **endpoint}, "showChanges": True})
     entity = change({"level": VALUES[1]}, {"level": VALUES[2]}).entity
     context = build_context(source, lambda _: {"@context": {"water": "https://uri.etsi.org/ngsi-ld/default-context/level"}})
-    body, headers = notification_message(asked, "urn:n", entity, "2026-11-26T00:00:00Z", context, source)
+    body, headers = notification_message(asked, "urn:n", [Told(entity)], "2026-11-26T00:00:00Z", context, source)
     return json.loads(body), headers
 
 
@@ -224,8 +275,10 @@ def test_notification_message_carries_the_context_in_the_body_when_it_is_linked_
 ) -> None:
     source = [URL, {"x": "https://city.example/x"}]
     body, headers = message(subscription, change, source, accept=accept)
-    assert (headers, body["@context"]) == ({"Content-Type": accept}, source)
-    assert (body["data"]["type"] == "FeatureCollection") if "geo" in accept else body["data"][0]["water"]
+    assert headers == {"Content-Type": accept}
+    shown = body["data"] if "geo" in accept else body["data"][0]
+    assert shown["@context"] == source
+    assert (shown["type"] == "FeatureCollection") if "geo" in accept else shown["water"]
 
 
 def test_notification_message_lets_no_header_of_the_receiver_replace_ours(subscription: Any, change: Any) -> None:
@@ -245,3 +298,55 @@ async def test_create_refuses_a_target_that_the_guard_refuses(town: Town, docume
         await town.subscribe(document(notify={"endpoint": {"uri": "http://forbidden.example/"}}))
     assert refused.value.code == "egress.address.forbidden"
     assert len(town.subscriptions) == 0
+
+
+def linking(value: str) -> dict[str, Any]:
+    """Attributes of a gauge in a town."""
+    return {"level": VALUES[1], "in": {"type": "Relationship", "object": value}}
+
+
+async def town_of_records(town: Town, *ids: str) -> None:
+    for one in ids:
+        population = {DEFAULT_VOCABULARY + "population": [{"type": "Property", "value": 420_000}]}
+        await town.entities.apply(CALLER, one, create(Entity(one, (DEFAULT_VOCABULARY + "Town",), population)))
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/geo+json"])
+async def test_handle_appends_the_entities_behind_relationships_when_they_are_joined_flat(
+    town: Town, document: Any, change: Any, accept: str
+) -> None:
+    await town_of_records(town, "urn:ngsi-ld:Town:1")
+    endpoint = {"uri": "http://receiver.example/hook", "accept": accept}
+    await town.subscribe(document(notify={"join": "flat", "attributes": ["in"], "endpoint": endpoint}))
+    await town.matcher.handle(Cursor(), [change({}, linking("urn:ngsi-ld:Town:1"))])
+    data = json.loads(town.matches.sent[0].body)["data"]
+    gauge, joined = data if "geo" not in accept else [one["properties"] for one in data["features"]]
+    assert "level" not in gauge
+    assert joined["population"]["value"] == 420_000
+
+
+async def test_handle_writes_the_entities_behind_relationships_inside_when_they_are_joined_inline(
+    town: Town, document: Any, change: Any
+) -> None:
+    await town_of_records(town, "urn:ngsi-ld:Town:1")
+    await town.subscribe(document(notify={"join": "inline", "pick": ["id", "in{population}"]}))
+    await town.matcher.handle(Cursor(), [change({}, linking("urn:ngsi-ld:Town:1"))])
+    [gauge] = json.loads(town.matches.sent[0].body)["data"]
+    assert gauge["in"]["entity"] == {"population": {"type": "Property", "value": 420_000}}
+    assert gauge.keys() == {"id", "in", "@context"}
+
+
+async def test_handle_tells_without_joined_entities_when_they_are_too_many(town: Town, document: Any, change: Any) -> None:
+    await town.subscribe(document(notify={"join": "flat"}))
+    several = {"type": "Relationship", "object": [f"urn:ngsi-ld:Town:{number}" for number in range(3)]}
+    await town.matcher.handle(Cursor(), [change({}, {"level": VALUES[1], "in": several})])
+    assert town.values == [1]
+
+
+async def test_handle_follows_the_links_of_a_query(town: Town, document: Any, change: Any) -> None:
+    await town_of_records(town, "urn:ngsi-ld:Town:1")
+    await town.subscribe(document(notify={"join": "flat"}, q="in{population}>400000"))
+    await town.matcher.handle(Cursor(), [change({}, linking("urn:ngsi-ld:Town:2"))])
+    assert town.matches.sent == []
+    await town.matcher.handle(Cursor(), [change({}, linking("urn:ngsi-ld:Town:1"), number=2)])
+    assert len(town.matches.sent) == 1

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from machinami.data.subscriptions.rules import fires, status_of, told
-from machinami.kernel.clock import iso, parse_instant
 from machinami.kernel.entity import DEFAULT_VOCABULARY as D
+from machinami.standards.ngsi_ld.notifications import Told
 from machinami.standards.ngsi_ld.subscription_model import Trigger
 
 NOW = "2026-11-26T00:00:00Z"
@@ -93,7 +93,7 @@ def test_fires_only_while_the_subscription_is_active(members: Any, status: str, 
 
 def test_told_is_the_entity_as_it_stands(subscription: Any, change: Any) -> None:
     one = change({"level": ONE}, {"level": TWO})
-    assert told(subscription(), one) == one.entity
+    assert told(subscription(), one) == Told(one.entity)
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,16 @@ def test_told_shows_a_removed_attribute_as_null_of_its_own_kind(
     before: Any, null: Any, previous: Any, subscription: Any, change: Any
 ) -> None:
     gone = change({"level": before, "other": ONE}, {"other": ONE})
-    [shown] = told(subscription(), gone).attributes[D + "level"]
-    assert shown == {"type": before["type"], **null}
-    [changed] = told(subscription(notify={"showChanges": True}), gone).attributes[D + "level"]
-    assert changed == {"type": before["type"], **null, **previous}
+    [shown] = told(subscription(), gone).entity.attributes[D + "level"]
+    assert shown == {"type": before["type"], **null, "deletedAt": NOW}
+    [changed] = told(subscription(notify={"showChanges": True}), gone).entity.attributes[D + "level"]
+    assert changed == {"type": before["type"], **null, **previous, "deletedAt": NOW}
 
 
 def test_told_shows_previous_values_of_what_changed_only_when_asked(subscription: Any, change: Any) -> None:
     by_hand = {**ONE, "datasetId": "urn:hand"}
     one = change({"level": [ONE, by_hand], "other": ONE}, {"level": [TWO, by_hand], "other": ONE, "new": ONE})
-    shown = told(subscription(notify={"showChanges": True}), one).attributes
+    shown = told(subscription(notify={"showChanges": True}), one).entity.attributes
     assert shown[D + "level"] == [{**TWO, "previousValue": 1}, by_hand]
     assert shown[D + "other"] == shown[D + "new"] == [ONE]
     assert one.entity.attributes[D + "level"] == [TWO, by_hand]
@@ -131,17 +131,44 @@ def test_told_shows_previous_values_of_what_changed_only_when_asked(subscription
 
 def test_told_keeps_the_instances_that_stay_when_one_of_a_dataset_was_removed(subscription: Any, change: Any) -> None:
     by_hand = {**TWO, "datasetId": "urn:hand"}
-    [kept, stone] = told(subscription(), change({"level": [ONE, by_hand]}, {"level": [ONE]})).attributes[D + "level"]
+    [kept, stone] = told(subscription(), change({"level": [ONE, by_hand]}, {"level": [ONE]})).entity.attributes[D + "level"]
     assert kept == ONE
-    assert stone == {"type": "Property", "value": "urn:ngsi-ld:null", "datasetId": "urn:hand"}
+    assert stone == {"type": "Property", "value": "urn:ngsi-ld:null", "datasetId": "urn:hand", "deletedAt": NOW}
+
+
+def test_told_says_once_that_an_attribute_went_with_all_its_instances(subscription: Any, change: Any) -> None:
+    by_hand = {**TWO, "datasetId": "urn:hand"}
+    gone = change({"level": [by_hand, ONE]}, {})
+    [stone] = told(subscription(), gone).entity.attributes[D + "level"]
+    assert stone == {"type": "Property", "value": "urn:ngsi-ld:null", "deletedAt": NOW}
+    each = told(subscription(notify={"showChanges": True}), gone).entity.attributes[D + "level"]
+    assert [one["previousValue"] for one in each] == [2, 1]
 
 
 def test_told_says_nothing_of_removed_attributes_that_are_not_watched(subscription: Any, change: Any) -> None:
     asked = subscription(watchedAttributes=["level"])
-    assert D + "other" not in told(asked, change({"level": ONE, "other": ONE}, {"level": TWO})).attributes
+    assert D + "other" not in told(asked, change({"level": ONE, "other": ONE}, {"level": TWO})).entity.attributes
 
 
 def test_told_is_bare_when_the_entity_was_deleted(subscription: Any, change: Any) -> None:
     gone = told(subscription(notificationTrigger=["entityDeleted"]), change({"level": ONE}, None, expires_at=NOW))
-    assert (gone.attributes, gone.expires_at, gone.id) == ({}, None, "urn:ngsi-ld:Gauge:1")
-    assert iso(parse_instant(NOW)) == NOW
+    assert (gone.entity.attributes, gone.entity.expires_at, gone.deleted_at) == ({}, None, NOW)
+
+
+def test_told_shows_watched_attributes_of_a_deleted_entity_when_their_deletion_is_waited_for(
+    subscription: Any, change: Any
+) -> None:
+    asked = subscription(notificationTrigger=["attributeDeleted"], watchedAttributes=["level"])
+    gone = told(asked, change({"level": ONE, "other": ONE}, None)).entity.attributes
+    assert gone == {D + "level": [{"type": "Property", "value": "urn:ngsi-ld:null", "deletedAt": NOW}]}
+
+
+def test_told_shows_what_everything_was_when_the_entity_was_deleted_and_changes_are_asked_for(
+    subscription: Any, change: Any
+) -> None:
+    name = {"type": "LanguageProperty", "languageMap": {"ja": "駅"}}
+    asked = subscription(notificationTrigger=["entityDeleted"], notify={"showChanges": True})
+    gone = told(asked, change({"level": ONE, "name": name}, None)).entity.attributes
+    assert gone[D + "level"][0]["previousValue"] == 1
+    assert gone[D + "name"][0]["languageMap"] == "urn:ngsi-ld:null"
+    assert gone[D + "name"][0]["previousLanguageMap"] == {"ja": "駅"}

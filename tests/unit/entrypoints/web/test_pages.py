@@ -33,6 +33,7 @@ ADDRESSES = {
     "entity": "/entities/urn:ngsi-ld:Park:1",
     "import": "/import",
     "findings": "/imports/r1",
+    "openapi": "/openapi",
     "login": "/login",
     "setup": "/setup",
 }

@@ -18,7 +18,7 @@ from machinami.standards.ngsi_ld.render import (
     render_feature_collection,
     render_geojson_feature,
 )
-from machinami.standards.ngsi_ld.temporal_render import render_attribute_temporal, render_temporal_entity
+from machinami.standards.ngsi_ld.temporal_render import temporal_attribute, temporal_entity, temporal_values
 
 CORE = core_context()
 D = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -97,13 +97,13 @@ def entities(draw):
 @settings(max_examples=120)
 @given(entities())
 def test_parse_entity_gives_the_entity_back_when_its_normalized_form_is_read(entity):
-    assert parse_entity(render_entity(entity, CORE), CORE) == entity
+    assert parse_entity(render_entity(entity, CORE, Representation(sys_attrs=True)), CORE) == entity
 
 
 @settings(max_examples=120)
 @given(entities())
 def test_parse_entity_gives_the_entity_back_when_its_concise_form_is_read(entity):
-    assert parse_entity(render_entity(entity, CORE, Representation(Format.CONCISE)), CORE) == entity
+    assert parse_entity(render_entity(entity, CORE, Representation(Format.CONCISE, sys_attrs=True)), CORE) == entity
 
 
 @pytest.mark.parametrize(
@@ -383,17 +383,41 @@ def test_render_geojson_feature_takes_the_geometry_of_the_chosen_property():
     assert render_feature_collection([sample()], CORE, geometry_property=LOCATION)["features"][0]["geometry"] == POINT
 
 
-def test_render_attribute_temporal_writes_instances_and_values():
+def test_temporal_attribute_and_values_are_written_as_instances_and_pairs():
     series = [
         {"type": "Property", "value": number, "observedAt": f"2026-01-0{number}T00:00:00Z", "instanceId": f"urn:i:{number}"}
         for number in (2, 1)
     ]
-    assert render_attribute_temporal(series, CORE) == series
-    values = render_attribute_temporal(series, CORE, values=True)
+    assert temporal_attribute(series, CORE) == series
+    values = temporal_values(series, CORE)
     assert values == {"type": "Property", "values": [[2, "2026-01-02T00:00:00Z"], [1, "2026-01-01T00:00:00Z"]]}
     texts = [{"type": "LanguageProperty", "languageMap": {"ja": "x"}, "modifiedAt": "2026-01-01T00:00:00Z"}]
-    assert render_temporal_entity("urn:x:1", [D + "Gauge"], {D + "name": texts}, CORE, values=True) == {
+    assert temporal_entity("urn:x:1", [D + "Gauge"], {D + "name": temporal_values(texts, CORE)}, CORE, {}) == {
         "id": "urn:x:1",
         "type": "Gauge",
         "name": {"type": "LanguageProperty", "languageMaps": [[{"languageMap": {"ja": "x"}}, "2026-01-01T00:00:00Z"]]},
     }
+
+
+def test_temporal_attribute_writes_a_deletion_as_ngsi_ld_null():
+    stone = {"type": "LanguageProperty", "deletedAt": "2026-01-01T00:00:00Z", "datasetId": "urn:d:1"}
+    assert temporal_attribute([stone], CORE) == [stone | {"languageMap": {"@none": "urn:ngsi-ld:null"}}]
+    assert temporal_values([], CORE, kind="Relationship") == {"type": "Relationship", "objects": []}
+
+
+@pytest.mark.parametrize(
+    ("instance", "wanted"),
+    [
+        ({"type": "ListProperty", "valueList": [1, 2]}, [1, 2]),
+        ({"type": "ListRelationship", "objectList": [{"object": "urn:a:1"}, {"object": "urn:a:2"}]}, ["urn:a:1", "urn:a:2"]),
+        ({"type": "Relationship", "object": ["urn:a:1", "urn:a:2"]}, ["urn:a:1", "urn:a:2"]),
+        ({"type": "VocabProperty", "vocab": D + "red"}, {"vocab": "red"}),
+        ({"type": "JsonProperty", "json": {"x": None}}, {"json": {"x": None}}),
+        ({"type": "GeoProperty", "value": POINT}, POINT),
+        ({"type": "ListRelationship", "deletedAt": "2026-01-01T00:00:00Z"}, ["urn:ngsi-ld:null"]),
+    ],
+)
+def test_temporal_values_are_as_bare_as_their_kind_allows(instance, wanted):
+    told = temporal_values([{**instance, "observedAt": "2026-01-01T00:00:00Z"}], CORE)
+    [series] = [value for member, value in told.items() if member != "type"]
+    assert series == [[wanted, "2026-01-01T00:00:00Z"]]

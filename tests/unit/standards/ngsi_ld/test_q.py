@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from machinami.kernel.errors import Refusal
-from machinami.kernel.query import And, AttributePath, Compare, Comparison, Exists, Instant, Or, Range
+from machinami.kernel.query import And, AttributePath, Compare, Comparison, Exists, Instant, Link, Or, Range
 from machinami.standards.ngsi_ld.contexts import core_context
 from machinami.standards.ngsi_ld.q import parse_q
 
@@ -105,6 +105,7 @@ def test_parse_q_gives_the_tree_when_the_text_is_good(text, tree):
         ("a==99999999999999999999", 4),
         ("a~=", 4),
         ("a b", 2),
+        ("!a", 1),
     ],
 )
 def test_parse_q_tells_the_position_when_the_text_is_wrong(text, position):
@@ -122,8 +123,7 @@ def test_parse_q_tells_the_position_when_the_text_is_wrong(text, position):
         ("a~=" + "x" * 513, "pattern_not_valid"),
         ('a~="(?=x)"', "pattern_not_valid"),
         ('a~="("', "pattern_not_valid"),
-        ("!a", "not_supported"),
-        ("owner{name}==x", "not_supported"),
+        ("owner{name}==x", "too_deep"),
     ],
 )
 def test_parse_q_refuses_when_a_budget_or_the_tree_does_not_allow_it(text, code):
@@ -135,6 +135,34 @@ def test_parse_q_refuses_when_a_budget_or_the_tree_does_not_allow_it(text, code)
 def test_parse_q_expands_operands_when_the_attribute_is_listed():
     tree = parse_q("kind==dam;other==dam", CORE, expand_values=frozenset({D + "kind"}))
     assert tree == And((compare("kind", "==", D + "dam"), compare("other", "==", "dam")))
+
+
+@pytest.mark.parametrize(
+    ("text", "links", "name", "sub"),
+    [
+        ("owner{name}", [("owner", ())], "name", ()),
+        ("owner{Person,Company:name.accuracy}", [("owner", ("Person", "Company"))], "name", ("accuracy",)),
+        ("owner{worksAt{Town:locatedIn{level}}}", [("owner", ()), ("worksAt", ()), ("locatedIn", ())], "level", ()),
+    ],
+)
+def test_parse_q_leads_through_relationships_when_a_path_has_braces(text, links, name, sub):
+    wanted = tuple(Link(D + one, frozenset(D + kind for kind in types)) for one, types in links)
+    if len(wanted) == 3:
+        wanted = (wanted[0], Link(D + "worksAt", frozenset({D + "Town"})), wanted[2])
+    path = AttributePath(D + name, tuple(D + one for one in sub), (), wanted)
+    assert parse_q(f"{text}>=3;a", CORE, links_max=3) == And(
+        (Compare(path, Comparison.GREATER_EQUAL, (3,)), Exists(AttributePath(D + "a")))
+    )
+    with pytest.raises(Refusal) as refusal:
+        parse_q(text, CORE, links_max=len(wanted) - 1)
+    assert refusal.value.code == "ngsi_ld.query.too_deep"
+
+
+@pytest.mark.parametrize(("text", "position"), [("a{b", 4), ("a{}", 3), ("a.b{c}", 5), ("a{{b}}", 3), ("a{b}c", 5)])
+def test_parse_q_tells_the_position_when_braces_are_wrong(text, position):
+    with pytest.raises(Refusal) as refusal:
+        parse_q(text, CORE, links_max=9)
+    assert (refusal.value.code, refusal.value.parameters["position"]) == ("ngsi_ld.query.not_valid", position)
 
 
 NAMES = st.sampled_from(["level", "水位", "name_2"])

@@ -18,7 +18,6 @@ from machinami.entrypoints.http.ngsi_ld.provision import update_result
 from machinami.entrypoints.http.problems import problem_document
 from machinami.entrypoints.http.routing import Table
 from machinami.kernel.errors import MachinamiError, Refusal
-from machinami.kernel.query import EntityQuery
 from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.entities import check_entity_id, parse_entity, parse_fragment
@@ -54,7 +53,7 @@ class BatchHandlers:
             entity = parse_entity(item, context)
             return entity.id, rules.create(entity)
 
-        items, results, _ = await self._run(call, read)
+        items, results = await self._run(call, read)
         done = [one for one, result in zip(items, results, strict=True) if not isinstance(result, MachinamiError)]
         if len(done) == len(items):
             return json_answer(done, 201)
@@ -69,7 +68,7 @@ class BatchHandlers:
             entity = parse_entity(item, context)
             return entity.id, rules.upsert_update(entity) if update else rules.upsert_replace(entity)
 
-        items, results, _ = await self._run(call, read)
+        items, results = await self._run(call, read)
         if any(isinstance(result, MachinamiError) for result in results):
             return json_answer(_result(items, results), 207)
         created = [
@@ -88,8 +87,7 @@ class BatchHandlers:
             entity_id = _id_of(item)
             return entity_id, rules.append_attributes(entity_id, parse_fragment(item, context, nulls=False), overwrite)
 
-        items, results, contexts = await self._run(call, read)
-        return _updated(items, results, contexts)
+        return _updated(*await self._run(call, read))
 
     async def merge(self, call: Call) -> Answer:
         """POST /entityOperations/merge (6.31, 5.6.20)."""
@@ -100,8 +98,7 @@ class BatchHandlers:
             entity_id = _id_of(item)
             return entity_id, rules.merge(entity_id, parse_fragment(item, context, nulls=True, partial=True), options)
 
-        items, results, contexts = await self._run(call, read)
-        return _updated(items, results, contexts)
+        return _updated(*await self._run(call, read))
 
     async def delete(self, call: Call) -> Answer:
         """POST /entityOperations/delete (6.17, 5.6.10): an array of ids."""
@@ -111,26 +108,19 @@ class BatchHandlers:
             entity_id = check_entity_id(item)
             return entity_id, rules.delete_entity(entity_id)
 
-        items, results, contexts = await self._run(call, read)
-        return _updated(items, results, contexts)
+        return _updated(*await self._run(call, read))
 
     async def query(self, call: Call) -> Answer:
         """POST /entityOperations/query (6.23, 5.7.2)."""
         only(call, parameters.PAGING | parameters.LOCAL | {"options", "format", "geometryProperty"})
-        body = await self._negotiator.body(call)
+        body = await self._negotiator.body(call, link_for_both=True)
         values = parameters.query_body(body.document)
         base = parameters.entity_query(values, body.context, self._settings)
-        query = EntityQuery(
-            selectors=parameters.selectors(body.document.get("entities"), body.context, self._settings),
-            attributes=base.attributes, condition=base.condition, geo=base.geo, scope=base.scope,
-            dataset_ids=base.dataset_ids,
-        )  # fmt: skip
-        if not parameters.has_filter(query):
-            raise Refusal("http.query.no_filter")
-        names = ("attrs", "pick", "omit", "lang", "datasetId")
-        shown: dict[str, str] = {name: values[name] for name in names if name in values}
-        widened = replace(call, query={**call.query, **shown})
-        return await self._queries.answer_page(widened, query, body.context, call.query)
+        selectors = parameters.selectors(body.document.get("entities"), body.context, self._settings)
+        if parameters.any_type(body.document.get("entities")):
+            values["type"] = "*"
+        asked = replace(call, query={**values, **call.query})
+        return await self._queries.answer_page(asked, replace(base, selectors=selectors), body.context, call.query)
 
     def _option(self, call: Call, allowed: tuple[str, ...]) -> str:
         option = call.query.get("options", "")
@@ -138,34 +128,32 @@ class BatchHandlers:
             raise Refusal("http.query.not_valid", name="options", value=option[:50], wanted=", ".join(allowed))
         return option
 
-    async def _run(self, call: Call, read: Read) -> tuple[list[str], list[Decision | MachinamiError], list[Context]]:
-        """Parse and apply each item for itself; ids, results and contexts in the order of the body."""
+    async def _run(self, call: Call, read: Read) -> tuple[list[str], list[Decision | MachinamiError]]:
+        """Parse and apply each item for itself; ids and results in the order of the body."""
         body = await self._negotiator.body(call)
         documents = body.document
         most = self._settings.integer("batch_entities_max")
-        if not isinstance(documents, list) or not documents:
+        if not isinstance(documents, list) or not documents or None in documents:
             raise Refusal("http.batch.not_an_array")
         if len(documents) > most:
             raise Refusal("http.batch.too_many", given=str(len(documents)), most=str(most))
         ids: list[str] = []
         results: list[Decision | MachinamiError | None] = []
-        contexts: list[Context] = []
         rules_to_apply: list[tuple[str, Decide]] = []
-        for document in documents:
+        for document, context in zip(documents, await self._negotiator.item_contexts(call, body), strict=True):
             try:
-                context = await self._negotiator.item_context(call, body, document)
+                if isinstance(context, MachinamiError):
+                    raise context
                 entity_id, rule = read(document, context)
             except MachinamiError as error:
                 ids.append(_label(document))
                 results.append(error)
-                contexts.append(body.context)
                 continue
             ids.append(entity_id)
-            contexts.append(context)
             rules_to_apply.append((entity_id, rule))
             results.append(None)
         applied = iter(await self._entities.apply_each(call.caller, rules_to_apply))
-        return ids, [next(applied) if one is None else one for one in results], contexts
+        return ids, [next(applied) if one is None else one for one in results]
 
 
 def _label(document: Any) -> str:
@@ -193,10 +181,10 @@ def _result(ids: list[str], results: list[Decision | MachinamiError]) -> dict[st
     return {"success": success, "errors": _errors(ids, results)}
 
 
-def _updated(ids: list[str], results: list[Decision | MachinamiError], contexts: list[Context]) -> Answer:
+def _updated(ids: list[str], results: list[Decision | MachinamiError]) -> Answer:
     partial = [
-        {"entityId": one, "error": {**_partly(result, context)}}
-        for one, result, context in zip(ids, results, contexts, strict=True)
+        {"entityId": one, "error": _partly(result)}
+        for one, result in zip(ids, results, strict=True)
         if not isinstance(result, MachinamiError) and not result.outcome.complete
     ]
     errors = _errors(ids, results)
@@ -209,6 +197,5 @@ def _updated(ids: list[str], results: list[Decision | MachinamiError], contexts:
     return json_answer(document, 207)
 
 
-def _partly(decision: Decision, context: Context) -> dict[str, Any]:
-    error = problem_document(Refusal("data.entity.partly_updated"))
-    return {**error, **update_result(decision.outcome, context)}
+def _partly(decision: Decision) -> dict[str, Any]:
+    return {**problem_document(Refusal("data.entity.partly_updated")), **update_result(decision.outcome)}

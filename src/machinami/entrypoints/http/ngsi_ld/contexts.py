@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from machinami.data.contexts.model import ContextKind, StoredContext
 from machinami.data.contexts.service import Contexts
 from machinami.entrypoints.http.messages import JSON, LD_JSON, Answer, Call, boolean, json_answer, only
+from machinami.entrypoints.http.ngsi_ld.addresses import location
+from machinami.entrypoints.http.ngsi_ld.negotiation import CONTEXTS_ADDRESS, accepted
 from machinami.entrypoints.http.routing import Table
 from machinami.kernel.errors import Refusal
 from machinami.standards.json_input import loads
 
-KINDS = {"hosted": "Hosted", "cached": "Cached", "implicitlyCreated": "ImplicitlyCreated"}
+KINDS: Final = {name: kind for kind in ContextKind for name in (kind.value, kind.value[0].lower() + kind.value[1:])}
+"""The kinds as the standard writes them, and as ETSI's OpenAPI does."""
 
 
 class ContextHandlers:
@@ -31,44 +35,58 @@ class ContextHandlers:
         only(call, frozenset())
         if call.media_type not in (JSON, LD_JSON):
             raise Refusal("http.media_type.unsupported", given=call.media_type or "none", allowed=f"{JSON}, {LD_JSON}")
+        if "content-length" not in call.headers:
+            raise Refusal("http.body.no_length")
         if not call.body:
             raise Refusal("http.body.empty")
-        local_id = await self._contexts.host(call.caller, loads(call.body, self._json_depth_max), self._address(call))
-        return Answer(201, headers={"location": f"/ngsi-ld/v1/jsonldContexts/{local_id}"})
+        local_id = await self._contexts.host(call.caller, loads(call.body, self._json_depth_max))
+        return Answer(201, headers={"location": location(CONTEXTS_ADDRESS, local_id)})
 
     async def listing(self, call: Call) -> Answer:
         """GET /jsonldContexts (6.29.3.2, 5.13.3)."""
         only(call, frozenset({"details", "kind"}))
-        kind = call.query.get("kind")
-        if kind is not None and kind not in KINDS:
-            raise Refusal("http.query.not_valid", name="kind", value=kind[:50], wanted=", ".join(KINDS))
-        records = [
-            record for record in await self._contexts.listing(call.caller) if kind is None or record["kind"] == KINDS[kind]
-        ]
-        if boolean(call, "details"):
-            return json_answer([_details(record) for record in records])
-        return json_answer([record["URL"] for record in records])
+        accepted(call)
+        details, wanted = boolean(call, "details"), call.query.get("kind")
+        if wanted is not None and wanted not in KINDS:
+            raise Refusal("http.query.not_valid", name="kind", value=wanted[:50], wanted=", ".join(ContextKind))
+        found = [one for one in await self._contexts.listing(call.caller) if wanted is None or one.kind is KINDS[wanted]]
+        return json_answer([self._details(call, one) if details else _url(call, one) for one in found])
 
     async def serve(self, call: Call) -> Answer:
-        """GET /jsonldContexts/{id} (6.30.3.1, 5.13.4)."""
+        """GET /jsonldContexts/{contextId} (6.30.3.1, 5.13.4). The figures are those from before this answer."""
         only(call, frozenset({"details"}))
-        record = await self._contexts.serve(call.caller, call.segments[0], self._address(call))
+        media_type = accepted(call)
         if boolean(call, "details"):
-            return json_answer(_details(record))
-        return json_answer(record["body"], media_type=LD_JSON)
+            found = await self._contexts.retrieve(call.caller, call.segments[0])
+            answer = json_answer(self._details(call, found))
+        else:
+            found = await self._contexts.serve(call.caller, call.segments[0])
+            answer = json_answer(found.body, media_type=media_type)
+        self._contexts.served(call.caller, found)
+        return answer
 
     async def delete(self, call: Call) -> Answer:
-        """DELETE /jsonldContexts/{id} (6.30.3.2, 5.13.5). `reload` is not offered yet and is refused."""
+        """DELETE /jsonldContexts/{contextId} (6.30.3.2, 5.13.5)."""
         only(call, frozenset({"reload"}))
         if boolean(call, "reload"):
-            raise Refusal("http.feature.not_yet", feature="reload=true")
-        await self._contexts.delete(call.caller, call.segments[0], self._address(call))
+            await self._contexts.reload(call.caller, call.segments[0])
+        else:
+            await self._contexts.delete(call.caller, call.segments[0])
         return Answer(204)
 
-    @staticmethod
-    def _address(call: Call) -> str:
-        return f"{call.base_url}/ngsi-ld/v1/jsonldContexts"
+    def _details(self, call: Call, context: StoredContext) -> dict[str, Any]:
+        """The metadata of a context (5.13.3.5)."""
+        usage = self._contexts.usage(call.caller, context)
+        found: dict[str, Any] = {
+            "URL": _url(call, context), "localId": context.local_id, "kind": context.kind.value,
+            "createdAt": context.created_at, "numberOfHits": usage.hits,
+        }  # fmt: skip
+        if context.expires_at:
+            found["expiresAt"] = context.expires_at
+        if usage.last:
+            found["lastUsage"] = usage.last
+        return found
 
 
-def _details(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in ("URL", "localId", "kind", "createdAt")}
+def _url(call: Call, context: StoredContext) -> str:
+    return context.url or call.base_url + location(CONTEXTS_ADDRESS, context.local_id)

@@ -7,15 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from machinami.data.contexts import rules
 from machinami.data.contexts.service import Contexts
 from machinami.entrypoints.http.messages import GEO_JSON, JSON, LD_JSON, MERGE_PATCH_JSON, Answer, Call, json_answer
-from machinami.kernel.errors import Refusal
+from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX, location
+from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.standards.json_input import loads
 from machinami.standards.ngsi_ld.contexts import CORE_CONTEXT_URL, Context
 
+CONTEXTS_ADDRESS: Final = f"{PREFIX}/jsonldContexts"
 CONTEXT_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[a-zA-Z*]+\s*=\s*(?:"[^"]*"|[^;,\s]*)\s*)*)')
 _RELATION = re.compile(r'rel\s*=\s*(?:"([^"]*)"|([^;,\s]*))')
+
+
+GEO_TYPES: Final = (JSON, LD_JSON, GEO_JSON)
+"""What retrieving and querying entities offers, and nothing else does (6.3.4)."""
+QUERIES: Final = {
+    f"{PREFIX}/entityOperations/query": GEO_TYPES,
+    f"{PREFIX}/temporal/entityOperations/query": (JSON, LD_JSON),
+}
+"""The operations whose body asks and whose answer shows entities, with what they offer (6.3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +45,17 @@ class Negotiator:
         self._contexts = contexts
         self._json_depth_max = json_depth_max
 
-    async def body(self, call: Call, media_types: Sequence[str] = (JSON, LD_JSON)) -> Body:
-        """The JSON body and its @context: in the body for ld+json, in the Link header for json, never both."""
+    async def body(self, call: Call, media_types: Sequence[str] = (JSON, LD_JSON), *, link_for_both: bool = False) -> Body:
+        """The JSON body and its @context: in the body for ld+json, in the Link header for json, never both (6.3.5).
+
+        `link_for_both` also takes ld+json whose @context is in the Link header alone: that is clear enough for a query. The
+        @context of a query gets an address if it has none, for the Link header of the answer (5.13.1).
+        """
         media_type = call.media_type
         if media_type not in media_types:
             raise Refusal("http.media_type.unsupported", given=media_type or "none", allowed=", ".join(media_types))
+        if "content-length" not in call.headers:
+            raise Refusal("http.body.no_length")
         if not call.body:
             raise Refusal("http.body.empty")
         document = loads(call.body, self._json_depth_max)
@@ -45,31 +63,57 @@ class Negotiator:
         holders = document if isinstance(document, list) else [document]
         embedded = [one for one in holders if isinstance(one, dict) and "@context" in one]
         if media_type == LD_JSON:
-            if link is not None:
+            if link is not None and (embedded or not link_for_both):
                 raise Refusal("http.context.both")
-            if isinstance(document, dict) and not embedded:
+            if isinstance(document, dict) and not embedded and link is None:
                 raise Refusal("http.context.missing")
-            local = document.get("@context") if isinstance(document, dict) else None
+            local = document.get("@context", link) if isinstance(document, dict) else link
         else:
-            if embedded and media_type == JSON:
+            if isinstance(document, dict) and embedded and media_type == JSON:
                 raise Refusal("http.context.in_json")
             local = link
-        return Body(document, await self._contexts.resolve(call.caller.tenant, local))
+        context = await self._contexts.resolve(call.caller.tenant, local)
+        offered = QUERIES.get(call.path.rstrip("/"))
+        if offered is not None and accepted(call, offered) != LD_JSON:
+            await self.address(call, context)
+        return Body(document, context)
 
-    async def item_context(self, call: Call, body: Body, item: Any) -> Context:
-        """The @context of one member of a batch: its own in ld+json, where it must have one, else the request's."""
-        if call.media_type != LD_JSON or not isinstance(item, dict):
-            return body.context
-        if "@context" not in item:
-            raise Refusal("http.context.missing")
-        return await self._contexts.resolve(call.caller.tenant, item["@context"])
+    async def item_contexts(self, call: Call, body: Body) -> list[Context | MachinamiError]:
+        """The @context of each member of a batch: its own in ld+json, where it must have one, else the request's.
+
+        They are looked for together, so that items whose @contexts can't be had don't wait for each other.
+        """
+        items = body.document
+        if call.media_type != LD_JSON:
+            refused = Refusal("http.context.in_json")
+            return [refused if isinstance(one, dict) and "@context" in one else body.context for one in items]
+        own = [one["@context"] for one in items if isinstance(one, dict) and "@context" in one]
+        found = iter(await self._contexts.resolve_all(call.caller.tenant, own))
+        return [
+            body.context if not isinstance(one, dict) else next(found) if "@context" in one else Refusal("http.context.missing")
+            for one in items
+        ]
+
+    async def address(self, call: Call, context: Context) -> str | None:
+        """The URL under which a @context without one of its own is served from now on; None if it has one (5.13.1)."""
+        local_id = await self._contexts.implicit(call.caller, context.source)
+        return None if local_id is None else call.base_url + location(CONTEXTS_ADDRESS, local_id)
+
+    async def with_address(self, call: Call, body: Body) -> Any:
+        """A subscription whose notifications can name its @context: with `jsonldContext` if it needs one and has none."""
+        address = await self.address(call, body.context)
+        if address is None or not isinstance(body.document, dict):
+            return body.document
+        return {"jsonldContext": address, **body.document}
 
     async def check_context(self, call: Call, url: str) -> None:
         """Make sure that a @context named inside a body can be had; Refusal `data.context.*`."""
         await self._contexts.resolve(call.caller.tenant, url)
 
     async def link(self, call: Call) -> Context:
-        """The @context of a request without a body."""
+        """The @context of a request without a body. What no answer can be written for is refused here already (6.3.4)."""
+        if call.method == "GET":
+            accepted(call, GEO_TYPES if call.path.startswith(f"{PREFIX}/entities") else (JSON, LD_JSON))
         return await self._contexts.resolve(call.caller.tenant, link_context(call))
 
     def answer(
@@ -82,7 +126,7 @@ class Negotiator:
         if media_type == LD_JSON:
             document = _with_context(document, source)
         else:
-            _add_link(extra, source)
+            _add_link(extra, _link_target(call, source))
         return json_answer(document, status, media_type, extra)
 
     def geojson_answer(self, call: Call, document: Any, context: Context, headers: dict[str, str] | None = None) -> Answer:
@@ -90,7 +134,7 @@ class Negotiator:
         source = context.source if context.source is not None else CORE_CONTEXT_URL
         extra = dict(headers or {})
         if call.header("prefer").replace(" ", "") == "body=json":
-            _add_link(extra, source)
+            _add_link(extra, _link_target(call, source))
         else:
             document = {**document, "@context": source}
         return json_answer(document, 200, GEO_JSON, extra)
@@ -155,19 +199,14 @@ def _with_context(document: Any, source: Any) -> Any:
     return {**document, "@context": source}
 
 
-def _add_link(headers: dict[str, str], source: Any) -> None:
-    link = f'<{_link_target(source)}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'
+def _add_link(headers: dict[str, str], target: str) -> None:
+    link = f'<{target}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'
     headers["link"] = f"{link}, {headers['link']}" if "link" in headers else link
 
 
-def _link_target(source: Any) -> str:
-    if isinstance(source, str):
-        return source
-    if isinstance(source, list):
-        urls = [one for one in source if isinstance(one, str)]
-        if urls:
-            return urls[0]
-    return CORE_CONTEXT_URL
+def _link_target(call: Call, source: Any) -> str:
+    """The URL of a @context: its own, or the one that `Negotiator.query` gave it."""
+    return rules.only_url(source) or call.base_url + location(CONTEXTS_ADDRESS, rules.implicit_id(source))
 
 
 PATCH_TYPES: Final = (JSON, LD_JSON, MERGE_PATCH_JSON)

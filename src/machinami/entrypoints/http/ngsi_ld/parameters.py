@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from machinami.entrypoints.http.messages import Call, boolean, integer
+from machinami.entrypoints.http.messages import GEO_JSON, Call, boolean, integer
 from machinami.kernel.entity import LOCATION
 from machinami.kernel.errors import Refusal
-from machinami.kernel.query import EntityQuery, Page, Selector, TypeSelection
+from machinami.kernel.query import EntityQuery, Ordering, Page, Selector, TypeSelection, conditions
 from machinami.kernel.settings import Settings
-from machinami.standards.ngsi_ld.attributes import is_date_time
+from machinami.standards.ngsi_ld.attributes import is_date_time, is_uri
 from machinami.standards.ngsi_ld.contexts import Context
+from machinami.standards.ngsi_ld.entities import check_entity_id
 from machinami.standards.ngsi_ld.geo import parse_geo_query
+from machinami.standards.ngsi_ld.ordering import parse_ordering
+from machinami.standards.ngsi_ld.projection import ENTITY_MEMBERS, Projection, parse_projection_tree
 from machinami.standards.ngsi_ld.q import parse_q
 from machinami.standards.ngsi_ld.render import NORMALIZED, Format, Representation, parse_projection
 from machinami.standards.ngsi_ld.scope import parse_scope_query
@@ -23,6 +28,10 @@ SELECTION: Final = frozenset(
     "id type idPattern attrs q georel geometry coordinates geoproperty scopeQ datasetId".split()  # noqa: SIM905
 )
 REPRESENTATION: Final = frozenset("attrs pick omit lang datasetId geometryProperty format options".split())  # noqa: SIM905
+LINKED: Final = frozenset({"join", "joinLevel", "containedBy"})
+ORDERING: Final = frozenset({"orderBy", "collation", "orderFrom", "orderGeometry"})
+HINTS: Final = frozenset({"expandValues", "jsonKeys", "csf", "splitEntities"})
+"""What else a query of entities takes: how values of `q` are read, and what only matters where sources are asked."""
 PAGING: Final = frozenset({"limit", "offset", "count"})
 LOCAL: Final = frozenset({"local"})
 FORMATS: Final = {
@@ -32,17 +41,32 @@ FORMATS: Final = {
     "keyValues": Format.SIMPLIFIED,
 }
 _OPTIONS: Final = frozenset({"sysAttrs", *FORMATS})
+JOIN_LEVEL_MAX: Final = 100
+_SYSTEM_NAMES: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "expiresAt", "observedAt"})
+_CORE: Final = "https://uri.etsi.org/ngsi-ld/"
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """Linked Entity retrieval (4.5.23): `shape` is `inline`, `flat` or empty; `known` are ids not to be followed."""
+
+    shape: str = ""
+    levels: int = 0
+    known: frozenset[str] = frozenset()
+
+
+NOT_JOINED: Final = Joining()
 
 
 def entity_query(values: Mapping[str, Any], context: Context, settings: Settings) -> EntityQuery:
     """The query tree of selection parameters (of a URL, or of a Query body in the same words)."""
-    types = values.get("type")
+    types = values.get("type") if values.get("type") != "*" else None
     ids = values.get("id")
     pattern = values.get("idPattern")
     selection = type_selection(types, context, settings) if types else None
     chosen: tuple[Selector, ...] = ()
     if selection is not None or ids or pattern:
-        listed = frozenset(one.strip() for one in ids.split(",")) if ids else None
+        listed = frozenset(check_entity_id(one.strip()) for one in ids.split(",")) if ids else None
         chosen = (Selector(selection, listed, _pattern(pattern, settings) if pattern else None),)
     geo = None
     if any(name in values for name in ("georel", "geometry", "coordinates")):
@@ -53,18 +77,24 @@ def entity_query(values: Mapping[str, Any], context: Context, settings: Settings
             values["georel"], values["geometry"], values["coordinates"], values.get("geoproperty"), context,
             settings.integer("geometry_vertices_max"),
         )  # fmt: skip
-    attrs = values.get("attrs")
+    parse = partial(
+        parse_q, context=context, nodes_max=settings.integer("query_nodes_max"),
+        pattern_characters_max=settings.integer("pattern_characters_max"),
+    )  # fmt: skip
+    names = {name: _names(values[name], context) for name in ("attrs", "expandValues", "jsonKeys") if values.get(name)}
+    if values.get("csf"):
+        parse(values["csf"])
+    condition = None
+    if values.get("q"):
+        expanded = frozenset(names.get("expandValues", ()))
+        condition = parse(values["q"], expand_values=expanded, links_max=joining(values).levels)
     return EntityQuery(
         selectors=chosen,
-        attributes=tuple(context.expanded[name.strip()] for name in attrs.split(",")) if attrs else (),
-        condition=parse_q(
-            values["q"], context,
-            nodes_max=settings.integer("query_nodes_max"),
-            pattern_characters_max=settings.integer("pattern_characters_max"),
-        ) if values.get("q") else None,
+        attributes=names.get("attrs", ()),
+        condition=condition,
         geo=geo,
         scope=parse_scope_query(values["scopeQ"], settings.integer("query_nodes_max")) if values.get("scopeQ") else None,
-        dataset_ids=tuple(values["datasetId"].split(",")) if values.get("datasetId") else (),
+        dataset_ids=tuple(sorted(_dataset_ids(values["datasetId"]))) if values.get("datasetId") else (),
     )  # fmt: skip
 
 
@@ -79,9 +109,47 @@ def where_type(call: Call, context: Context, settings: Settings) -> TypeSelectio
     return type_selection(text, context, settings) if text else None
 
 
+def local_scope(values: Mapping[str, Any]) -> bool:
+    """Whether the operation is limited to what is held here (5.5.13); `type=*` says so too (6.4.3.2)."""
+    local = values.get("local")
+    if values.get("type") == "*" and local == "false":
+        raise Refusal("http.query.exclusive", one="type=*", other="local=false")
+    return local == "true" or values.get("type") == "*"
+
+
 def has_filter(query: EntityQuery) -> bool:
-    """Whether a query asks for anything in particular: without, it would list the whole city (5.7.2 refuses that)."""
-    return bool(query.selectors or query.attributes or query.condition or query.geo or query.scope or query.dataset_ids)
+    """Whether a query is narrow enough to be sent on (5.7.2.4): by types, by an attribute of the users' own, or by place."""
+    own = [name for name in query.attributes if name.removeprefix(_CORE) not in _SYSTEM_NAMES]
+    asked = [one for one in conditions(query.condition) if one.path.name.removeprefix(_CORE) not in _SYSTEM_NAMES]
+    typed = bool(query.selectors) and all(one.types is not None for one in query.selectors)
+    return bool(typed or own or asked or query.geo)
+
+
+def joining(values: Mapping[str, Any]) -> Joining:
+    """join, joinLevel (1 if not given) and containedBy (4.5.23); the latter two count only with the first."""
+    shape = values.get("join", "@none")
+    if shape not in ("flat", "inline", "@none"):
+        raise Refusal("http.query.not_valid", name="join", value=str(shape)[:50], wanted="flat, inline or @none")
+    text = str(values.get("joinLevel", "1"))
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= JOIN_LEVEL_MAX):
+        wanted = f"a whole number from 1 to {JOIN_LEVEL_MAX}"
+        raise Refusal("http.query.not_valid", name="joinLevel", value=text[:50], wanted=wanted)
+    listed = values["containedBy"].split(",") if values.get("containedBy") else ()
+    known = frozenset(check_entity_id(one.strip()) for one in listed)
+    return NOT_JOINED if shape == "@none" else Joining(shape, int(text), known)
+
+
+def ordering(values: Mapping[str, Any], context: Context, settings: Settings) -> Ordering | None:
+    """orderBy, collation, orderFrom and orderGeometry (4.23), which only what is held here can follow (5.7.2.4)."""
+    if not values.get("orderBy"):
+        return None
+    if values.get("local") == "false":
+        raise Refusal("http.query.exclusive", one="orderBy", other="local=false")
+    return parse_ordering(
+        values["orderBy"], context, collation=values.get("collation", ""), coordinates=values.get("orderFrom"),
+        geometry=values.get("orderGeometry", "Point"), nodes_max=settings.integer("query_nodes_max"),
+        vertices_max=settings.integer("geometry_vertices_max"),
+    )  # fmt: skip
 
 
 def page(call: Call, settings: Settings) -> Page:
@@ -97,34 +165,54 @@ def representation(call: Call, context: Context) -> Representation:
     if not call.query:
         return NORMALIZED
     chosen = Format.NORMALIZED
-    options = [one for one in call.query.get("options", "").split(",") if one]
-    unknown = [one for one in options if one not in _OPTIONS]
-    if unknown:
-        raise Refusal("http.query.not_valid", name="options", value=unknown[0][:50], wanted=", ".join(sorted(_OPTIONS)))
+    query = call.query
+    options = [one for one in query.get("options", "").split(",") if one]
     for option in options:
+        if option not in _OPTIONS:
+            raise Refusal("http.query.option_unknown", name="options", value=option[:50], wanted=", ".join(sorted(_OPTIONS)))
         chosen = FORMATS.get(option, chosen)
-    wanted = call.query.get("format")
+    wanted = query.get("format")
     if wanted is not None:
         if wanted not in FORMATS:
-            raise Refusal("http.query.not_valid", name="format", value=wanted[:50], wanted=", ".join(FORMATS))
+            raise Refusal("http.query.option_unknown", name="format", value=wanted[:50], wanted=", ".join(FORMATS))
         chosen = FORMATS[wanted]
-    query = call.query
-    if "pick" in query and ("omit" in query or "attrs" in query):
-        raise Refusal("http.query.exclusive", one="pick", other="omit or attrs")
-    return Representation(
+    shown = Representation(
         format=chosen,
         sys_attrs="sysAttrs" in options,
         language=query.get("lang"),
         attributes=parse_projection(query["attrs"], context) if query.get("attrs") else None,
-        pick=parse_projection(query["pick"], context) if query.get("pick") else None,
-        omit=parse_projection(query["omit"], context) if query.get("omit") else frozenset(),
-        dataset_ids=frozenset(query["datasetId"].split(",")) if query.get("datasetId") else None,
+        dataset_ids=_dataset_ids(query["datasetId"]) if query.get("datasetId") else None,
     )
+    if not (query.get("pick") or query.get("omit")):
+        return shown
+    levels = joining(query).levels
+    return _projected(shown, *(_projection(query.get(name), name, context, levels) for name in ("pick", "omit")))
 
 
-def geometry_property(call: Call, context: Context) -> str:
-    """The expanded property whose geometry a GeoJSON answer shows."""
+def _projection(text: str | None, name: str, context: Context, levels: int) -> Projection | None:
+    """What a pick or omit names, no farther away than linked entities are retrieved (5.7.1.4)."""
+    if not text:
+        return None
+    projection = parse_projection_tree(text, context, name)
+    if projection.depth > levels:
+        raise Refusal("ngsi_ld.query.too_deep", language=name, levels=levels)
+    return projection
+
+
+def _projected(shown: Representation, pick: Projection | None, omit: Projection | None) -> Representation:
+    if shown.attributes is not None:
+        raise Refusal("http.query.exclusive", one="attrs", other="pick or omit")
+    twice = pick.all_names & omit.names if pick is not None and omit is not None else frozenset()
+    if twice:
+        raise Refusal("http.query.exclusive", one=f"pick={min(twice)}"[:200], other="the same in omit")
+    return shown.projected(pick, omit)
+
+
+def geometry_property(call: Call, context: Context, media_type: str = GEO_JSON) -> str:
+    """The expanded property whose geometry a GeoJSON answer shows; other answers have no place for one (5.7.1.4)."""
     name = call.query.get("geometryProperty")
+    if name and media_type != GEO_JSON:
+        raise Refusal("http.query.exclusive", one="geometryProperty", other=f"Accept: {media_type}")
     return context.expanded[name] if name else LOCATION
 
 
@@ -136,36 +224,80 @@ def observed_at(call: Call) -> str | None:
     return text
 
 
+_QUERY_TEXTS: Final = ("q", "scopeQ", "lang", "csf", "expandValues", "jsonKeys", "join", "geometryProperty")
+_QUERY_LISTS: Final = ("attrs", "pick", "omit", "datasetId", "containedBy")
+_QUERY_MEMBERS: Final = frozenset(
+    {"type", "@context", "entities", "geoQ", "ordering", "joinLevel", "splitEntities", *_QUERY_TEXTS, *_QUERY_LISTS}
+)
+
+
 def query_body(document: Any) -> dict[str, Any]:
     """A Query document (5.2.23) in the words of URL parameters."""
     if not isinstance(document, dict) or document.get("type") != "Query":
         raise Refusal("http.body.not_a_query")
-    known = {"type", "@context", "entities", "attrs", "pick", "omit", "q", "geoQ", "scopeQ", "lang", "datasetId", "id"}
-    unknown = sorted(set(document) - known)
+    unknown = sorted(document.keys() - _QUERY_MEMBERS)
     if unknown:
         raise Refusal("http.body.unknown_member", member=unknown[0][:100])
-    values: dict[str, Any] = {name: _text(name, document[name]) for name in ("q", "scopeQ", "lang") if name in document}
-    for name in ("attrs", "pick", "omit", "datasetId"):
-        if name in document:
-            listed = document[name] if isinstance(document[name], list) else [document[name]]
-            values[name] = ",".join(_text(name, one) for one in listed)
-    geo = document.get("geoQ")
-    if geo is not None:
-        if not isinstance(geo, dict):
-            raise Refusal("http.query.not_valid", name="geoQ", value=str(geo)[:50], wanted="an object")
-        values |= {name: _text(name, geo[name]) for name in ("georel", "geometry", "geoproperty") if name in geo}
-        if "coordinates" in geo:
-            coordinates = geo["coordinates"]
-            values["coordinates"] = coordinates if isinstance(coordinates, str) else json.dumps(coordinates)
+    values: dict[str, Any] = {name: _listed_text(name, document[name]) for name in _QUERY_TEXTS if name in document}
+    values |= {name: _joined_text(name, document[name]) for name in _QUERY_LISTS if name in document}
+    if "joinLevel" in document:
+        level = document["joinLevel"]
+        values["joinLevel"] = str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
+    if "splitEntities" in document:
+        values["splitEntities"] = _switch("splitEntities", document["splitEntities"])
+    if "geoQ" in document:
+        values |= _renamed("geoQ", document["geoQ"], {one: one for one in ("georel", "geometry", "geoproperty", "coordinates")})
+    if "ordering" in document:
+        names = {"orderBy": "orderBy", "collation": "collation", "coordinates": "orderFrom", "geometry": "orderGeometry"}
+        values |= _renamed("ordering", document["ordering"], names)
     return values
 
 
+def _renamed(member: str, value: Any, names: Mapping[str, str]) -> dict[str, str]:
+    """The members of a GeoQuery (5.2.13) or OrderingParams (5.2.43) under the names of URL parameters."""
+    if not isinstance(value, dict):
+        raise Refusal("http.query.not_valid", name=member, value=str(value)[:50], wanted="an object")
+    unknown = sorted(value.keys() - names.keys())
+    if unknown:
+        raise Refusal("http.body.unknown_member", member=f"{member}.{unknown[0]}"[:100])
+    found = {}
+    for name, each in value.items():
+        if name == "coordinates":
+            found[names[name]] = each if isinstance(each, str) else json.dumps(each)
+        else:
+            found[names[name]] = _joined_text(name, each) if name == "orderBy" else _text(name, each)
+    return found
+
+
+def _joined_text(name: str, value: Any) -> str:
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise Refusal("http.query.not_valid", name=name, value="[]", wanted="an array that is not empty")
+    return ",".join(_text(name, one) for one in listed)
+
+
+def _listed_text(name: str, value: Any) -> str:
+    """A text; names in `expandValues` and `jsonKeys` may also come as an array."""
+    return _joined_text(name, value) if name in ("expandValues", "jsonKeys") else _text(name, value)
+
+
+def _switch(name: str, value: Any) -> str:
+    if value is not True and value is not False:
+        raise Refusal("http.query.not_valid", name=name, value=str(value)[:50], wanted="true or false")
+    return "true" if value else "false"
+
+
+def any_type(entities: Any) -> bool:
+    """Whether an EntitySelector asks for entities of all types (5.2.33), which limits the query to what is held here."""
+    return any(one.get("type") == "*" for one in entities or ())
+
+
 def selectors(entities: Any, context: Context, settings: Settings) -> tuple[Selector, ...]:
-    """The EntitySelectors (5.2.33) of a Query document."""
+    """The EntitySelectors (5.2.33) of a Query document; an id takes precedence over an idPattern."""
     if entities is None:
         return ()
-    if not isinstance(entities, list) or not all(isinstance(one, dict) for one in entities):
-        raise Refusal("http.query.not_valid", name="entities", value="…", wanted="an array of objects")
+    if not isinstance(entities, list) or not entities or not all(isinstance(one, dict) for one in entities):
+        raise Refusal("http.query.not_valid", name="entities", value="…", wanted="an array of objects that is not empty")
     found = []
     for one in entities:
         unknown = sorted(one.keys() - {"id", "type", "idPattern"})
@@ -174,9 +306,27 @@ def selectors(entities: Any, context: Context, settings: Settings) -> tuple[Sele
         ids = one.get("id")
         listed = [] if ids is None else ids if isinstance(ids, list) else [ids]
         pattern = None if one.get("idPattern") is None else _pattern(_text("idPattern", one["idPattern"]), settings)
-        kind = None if one.get("type") is None else type_selection(_text("type", one["type"]), context, settings)
-        found.append(Selector(kind, frozenset(_text("id", each) for each in listed) or None, pattern))
+        kind = None if one.get("type") in (None, "*") else type_selection(_text("type", one["type"]), context, settings)
+        found.append(Selector(kind, frozenset(check_entity_id(each) for each in listed) or None, None if listed else pattern))
     return tuple(found)
+
+
+def _names(text: str, context: Context) -> tuple[str, ...]:
+    """The expanded names of a list of attributes, which members of the entity are not."""
+    names = tuple(name.strip() for name in text.split(","))
+    members = [name for name in names if name in ENTITY_MEMBERS and name not in _SYSTEM_NAMES]
+    if members:
+        raise Refusal("http.query.not_valid", name="attrs", value=members[0], wanted="names of attributes")
+    return tuple(context.expanded[name] for name in names)
+
+
+def _dataset_ids(text: str) -> frozenset[str]:
+    """URIs, and `@none` for the default instance (4.5.5)."""
+    names = frozenset(one.strip() for one in text.split(","))
+    for one in names:
+        if one != "@none" and not is_uri(one):
+            raise Refusal("http.query.not_valid", name="datasetId", value=one[:50], wanted="URIs or @none")
+    return names
 
 
 def _pattern(text: str, settings: Settings) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from machinami.data.entities import rules
 from machinami.data.entities.decisions import Decision, Outcome
 from machinami.data.entities.instances import MergeOptions
 from machinami.data.entities.service import Entities
-from machinami.entrypoints.http.messages import Answer, Call, boolean, json_answer, only
+from machinami.entrypoints.http.messages import JSON, LD_JSON, Answer, Call, boolean, json_answer, only
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX, location
-from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
+from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Body, Negotiator
 from machinami.entrypoints.http.routing import Table
 from machinami.kernel.error_texts import describe
 from machinami.kernel.errors import Refusal
 from machinami.kernel.settings import Settings
+from machinami.standards.ngsi_ld.attributes import is_uri
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.entities import check_entity_id, parse_attribute, parse_entity, parse_fragment
 from machinami.standards.ngsi_ld.render import Format
@@ -46,7 +48,7 @@ class ProvisionHandlers:
     async def create(self, call: Call) -> Answer:
         """POST /entities (6.4.3.1, 5.6.1)."""
         only(call, parameters.LOCAL)
-        body = await self._negotiator.body(call)
+        body = await self._object(call)
         entity = parse_entity(body.document, body.context)
         await self._entities.apply(call.caller, entity.id, rules.create(entity))
         return Answer(201, headers={"location": location(f"{PREFIX}/entities", entity.id)})
@@ -54,25 +56,25 @@ class ProvisionHandlers:
     async def merge(self, call: Call) -> Answer:
         """PATCH /entities/{id} (6.5.3.4, 5.6.17)."""
         only(call, parameters.LOCAL | {"type", "lang", "observedAt", "format", "options"})
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        body = await self._object(call, PATCH_TYPES)
         simplified = _is_simplified(call)
         fragment = parse_fragment(body.document, body.context, nulls=True, partial=True, simplified=simplified)
         entity_id = self._id(call, fragment.id)
         options = MergeOptions(observed_at=parameters.observed_at(call), lang=call.query.get("lang"))
         rule = rules.merge(entity_id, fragment, options, self._where(call, body.context))
-        return self._no_content(await self._entities.apply(call.caller, entity_id, rule), body.context)
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
 
     async def replace(self, call: Call) -> Answer:
         """PUT /entities/{id} (6.5.3.3, 5.6.18)."""
         only(call, parameters.LOCAL | {"type"})
-        body = await self._negotiator.body(call)
+        body = await self._object(call)
         document = body.document
-        if isinstance(document, dict) and "id" not in document:
+        if "id" not in document:
             document = {**document, "id": call.segments[0]}
         entity = parse_entity(document, body.context)
         self._id(call, entity.id)
         rule = rules.replace_entity(entity, self._where(call, body.context))
-        return self._no_content(await self._entities.apply(call.caller, entity.id, rule), body.context)
+        return _no_content(await self._entities.apply(call.caller, entity.id, rule))
 
     async def delete(self, call: Call) -> Answer:
         """DELETE /entities/{id} (6.5.3.2, 5.6.6)."""
@@ -85,21 +87,21 @@ class ProvisionHandlers:
     async def append(self, call: Call) -> Answer:
         """POST /entities/{id}/attrs (6.6.3.1, 5.6.3)."""
         only(call, parameters.LOCAL | {"type", "options"})
-        body = await self._negotiator.body(call)
+        body = await self._object(call)
         fragment = parse_fragment(body.document, body.context, nulls=False)
         entity_id = self._id(call, fragment.id)
         overwrite = _option(call, "noOverwrite") is False
         rule = rules.append_attributes(entity_id, fragment, overwrite, self._where(call, body.context))
-        return self._no_content(await self._entities.apply(call.caller, entity_id, rule), body.context)
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
 
     async def update(self, call: Call) -> Answer:
         """PATCH /entities/{id}/attrs (6.6.3.2, 5.6.2)."""
-        only(call, parameters.LOCAL | {"type", "options"})
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        only(call, parameters.LOCAL | {"type"})
+        body = await self._object(call, PATCH_TYPES)
         fragment = parse_fragment(body.document, body.context, nulls=True)
         entity_id = self._id(call, fragment.id)
         rule = rules.update_attributes(entity_id, fragment, self._where(call, body.context))
-        return self._no_content(await self._entities.apply(call.caller, entity_id, rule), body.context)
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
 
     async def patch_attribute(self, call: Call) -> Answer:
         """PATCH /entities/{id}/attrs/{attr} (6.7.3.1, 5.6.4)."""
@@ -110,7 +112,7 @@ class ProvisionHandlers:
         observed = parameters.observed_at(call)
         given = [{"observedAt": observed, **one} for one in instances] if observed else instances
         rule = rules.partial_update(entity_id, name, given, self._where(call, body.context))
-        return self._no_content(await self._entities.apply(call.caller, entity_id, rule), body.context)
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
 
     async def replace_attribute(self, call: Call) -> Answer:
         """PUT /entities/{id}/attrs/{attr} (6.7.3.3, 5.6.19)."""
@@ -119,7 +121,7 @@ class ProvisionHandlers:
         name, instances = parse_attribute(call.segments[1], body.document, body.context)
         entity_id = self._id(call)
         rule = rules.replace_attribute(entity_id, name, instances, self._where(call, body.context))
-        return self._no_content(await self._entities.apply(call.caller, entity_id, rule), body.context)
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
 
     async def delete_attribute(self, call: Call) -> Answer:
         """DELETE /entities/{id}/attrs/{attr} (6.7.3.2, 5.6.5)."""
@@ -127,10 +129,17 @@ class ProvisionHandlers:
         context = await self._negotiator.link(call)
         entity_id = self._id(call)
         rule = rules.delete_attribute(
-            entity_id, context.expanded[call.segments[1]], call.query.get("datasetId"),
+            entity_id, context.expanded[call.segments[1]], _dataset(call),
             boolean(call, "deleteAll"), self._where(call, context),
         )  # fmt: skip
-        return self._no_content(await self._entities.apply(call.caller, entity_id, rule), context)
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
+
+    async def _object(self, call: Call, media_types: Sequence[str] = (JSON, LD_JSON)) -> Body:
+        """The body, which must be a JSON object: anything else is no entity or fragment at all."""
+        body = await self._negotiator.body(call, media_types)
+        if not isinstance(body.document, dict):
+            raise Refusal("http.body.not_an_object")
+        return body
 
     def _id(self, call: Call, in_body: str | None = None) -> str:
         entity_id = check_entity_id(call.segments[0])
@@ -141,21 +150,19 @@ class ProvisionHandlers:
     def _where(self, call: Call, context: Context) -> Any:
         return parameters.where_type(call, context, self._settings)
 
-    def _no_content(self, decision: Decision, context: Context) -> Answer:
-        if decision.outcome.complete:
-            return Answer(204)
-        return json_answer(update_result(decision.outcome, context), 207)
+
+def _no_content(decision: Decision) -> Answer:
+    if decision.outcome.complete:
+        return Answer(204)
+    return json_answer(update_result(decision.outcome), 207)
 
 
-def update_result(outcome: Outcome, context: Context) -> dict[str, Any]:
-    """An UpdateResult (5.2.18): what was written and what was not, with reasons."""
+def update_result(outcome: Outcome) -> dict[str, Any]:
+    """An UpdateResult (5.2.18): what was written and what was not, with reasons; names are expanded (6.3.6)."""
     return {
-        "updated": [context.compacted[name] for name in outcome.updated],
+        "updated": list(outcome.updated),
         "notUpdated": [
-            {
-                "attributeName": context.compacted[one.attribute],
-                "reason": describe(Refusal(one.code, id="", attribute=context.compacted[one.attribute]))[0],
-            }
+            {"attributeName": one.attribute, "reason": describe(Refusal(one.code, id="", attribute=one.attribute))[0]}
             for one in outcome.not_updated
         ],
     }
@@ -163,10 +170,23 @@ def update_result(outcome: Outcome, context: Context) -> dict[str, Any]:
 
 def _is_simplified(call: Call) -> bool:
     """Whether a fragment comes in the simplified form; normalized and concise need no telling."""
-    chosen = call.query.get("format", "normalized")
+    optional = _option(call, "keyValues", "simplified")
+    chosen = call.query.get("format")
+    if chosen is None:
+        return optional
     if chosen not in parameters.FORMATS:
         raise Refusal("http.query.not_valid", name="format", value=chosen[:50], wanted=", ".join(parameters.FORMATS))
-    return parameters.FORMATS[chosen] is Format.SIMPLIFIED or _option(call, "keyValues", "simplified")
+    return parameters.FORMATS[chosen] is Format.SIMPLIFIED
+
+
+def _dataset(call: Call) -> str | None:
+    """The `datasetId` of the instance that is meant; None and `@none` mean the default one (4.5.5)."""
+    dataset_id = call.query.get("datasetId", "@none")
+    if dataset_id == "@none":
+        return None
+    if not is_uri(dataset_id):
+        raise Refusal("http.query.not_valid", name="datasetId", value=dataset_id[:50], wanted="a URI or @none")
+    return dataset_id
 
 
 def _option(call: Call, *names: str) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from machinami.data.subscriptions.ports import Figures
 from machinami.data.subscriptions.rules import status_of
 from machinami.data.subscriptions.service import Standing, Subscriptions
 from machinami.entrypoints.http.messages import Answer, Call, only
 from machinami.entrypoints.http.ngsi_ld import parameters
-from machinami.entrypoints.http.ngsi_ld.addresses import location
+from machinami.entrypoints.http.ngsi_ld.addresses import location, page_links
 from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
 from machinami.entrypoints.http.routing import Table
 from machinami.kernel.clock import iso
@@ -42,7 +41,8 @@ class SubscriptionHandlers:
         only(call, parameters.LOCAL)
         body = await self._negotiator.body(call)
         await self._check_context(call, body.document)
-        subscription = await self._subscriptions.create(call.caller, body.document, body.context)
+        document = await self._negotiator.with_address(call, body)
+        subscription = await self._subscriptions.create(call.caller, document, body.context)
         return Answer(201, headers={"location": location(ADDRESS, subscription.id)})
 
     async def listing(self, call: Call) -> Answer:
@@ -52,9 +52,9 @@ class SubscriptionHandlers:
         page = parameters.page(call, self._settings)
         found, total = await self._subscriptions.listing(call.caller, page.limit, page.offset)
         headers = {"ngsild-results-count": str(total)} if page.count else {}
-        if page.offset + page.limit < total and page.limit:
-            following = urlencode({"limit": page.limit, "offset": page.offset + page.limit})
-            headers["link"] = f'<{ADDRESS}?{following}>; rel="next"'
+        links = page_links(ADDRESS, {}, page, total)
+        if links:
+            headers["link"] = links
         documents = [self._document(call, standing, state, context) for standing, state in found]
         return self._negotiator.answer(call, documents, context, headers=headers)
 
@@ -62,7 +62,7 @@ class SubscriptionHandlers:
         """GET /subscriptions/{id} (6.11.3.1, 5.8.3)."""
         only(call, parameters.LOCAL | {"options"})
         context = await self._negotiator.link(call)
-        standing, state = await self._subscriptions.retrieve(call.caller, call.segments[0])
+        standing, state = await self._subscriptions.retrieve(call.caller, _id(call))
         return self._negotiator.answer(call, self._document(call, standing, state, context), context)
 
     async def update(self, call: Call) -> Answer:
@@ -70,13 +70,13 @@ class SubscriptionHandlers:
         only(call, parameters.LOCAL)
         body = await self._negotiator.body(call, PATCH_TYPES)
         await self._check_context(call, body.document)
-        await self._subscriptions.update(call.caller, call.segments[0], body.document, body.context)
+        await self._subscriptions.update(call.caller, _id(call), body.document, body.context)
         return Answer(204)
 
     async def delete(self, call: Call) -> Answer:
         """DELETE /subscriptions/{id} (6.11.3.3, 5.8.5)."""
         only(call, parameters.LOCAL)
-        await self._subscriptions.delete(call.caller, call.segments[0])
+        await self._subscriptions.delete(call.caller, _id(call))
         return Answer(204)
 
     async def _check_context(self, call: Call, document: Any) -> None:
@@ -91,10 +91,18 @@ class SubscriptionHandlers:
             raise Refusal("http.query.not_valid", name="options", value=options[:50], wanted="sysAttrs")
         times = {"createdAt": standing.created_at, "modifiedAt": standing.modified_at} if options else None
         status = status_of(standing.subscription, self._subscriptions.now_text())
-        return render_subscription(standing.subscription, context, status=status, delivery=_delivery(figures), times=times)
+        return render_subscription(standing.subscription, context, status=status, delivery=sendings(figures), times=times)
 
 
-def _delivery(figures: Figures | None) -> dict[str, Any]:
+def _id(call: Call) -> str:
+    """The subscription's id in the address; 400 if it is no URI (5.8.2 to 5.8.5)."""
+    subscription_id = call.segments[0]
+    if not is_uri(subscription_id):
+        raise Refusal("ngsi_ld.subscription.not_valid", member="id", reason="it must be a URI")
+    return subscription_id
+
+
+def sendings(figures: Figures | None) -> dict[str, Any]:
     """The read-only members of NotificationParams (5.2.14)."""
     if figures is None:
         return {}

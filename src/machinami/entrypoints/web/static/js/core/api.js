@@ -21,28 +21,35 @@ export class Problem extends Error {
   }
 }
 
-/**
- * @param {string} path @param {RequestInit} [options] @returns {Promise<any>} the parsed body, or null when it is empty
- * @throws {Problem}
- */
-export async function request(path, options = {}) {
+/** The answer as it came, whatever its status. @param {string} path @param {RequestInit} [options] @throws {Problem} */
+export async function raw(path, options = {}) {
   const headers = new Headers(options.headers);
   if (!headers.has("Accept")) headers.set("Accept", "application/json");
   if (csrf && options.method && options.method !== "GET") headers.set("X-CSRF-Token", csrf);
-  let answer;
   try {
-    answer = await fetch(path, { credentials: "same-origin", ...options, headers });
+    return await fetch(path, { credentials: "same-origin", ...options, headers });
   } catch {
     throw new Problem(0, { detail: t("error.offline") });
   }
+}
+
+/**
+ * @param {string} path @param {RequestInit} [options] @returns {Promise<{status: number, body: any}>} a success and its
+ * parsed body, null when it is empty @throws {Problem}
+ */
+export async function answered(path, options = {}) {
+  const answer = await raw(path, options);
   const type = answer.headers.get("content-type") ?? "";
   const body = type.includes("json") ? await answer.json() : null;
   if (answer.status === 401 && !location.pathname.startsWith("/login") && !path.startsWith("/auth/")) {
     location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
   if (!answer.ok) throw new Problem(answer.status, body ?? {});
-  return body;
+  return { status: answer.status, body };
 }
+
+/** @param {string} path @param {RequestInit} [options] @returns {Promise<any>} the parsed body @throws {Problem} */
+export const request = async (path, options = {}) => (await answered(path, options)).body;
 
 /** @param {string} path */
 export const get = (path) => request(path);

@@ -99,7 +99,7 @@ export class MnData extends MnElement {
   catalogue() {
     const types = /** @type {Type[]} */ (this.types ?? []);
     if (!types.length) return empty("data", t("data.empty"), t("data.empty.text"), { label: t("layers.none.action"), href: "/import" });
-    return html`<header class="page-head"><h1>${t("page.data")}</h1><p class="muted">${t("data.intro", { types: whole(types.length), all: whole(types.reduce((sum, row) => sum + row.count, 0)) })}</p></header>
+    return html`<header class="page-head"><h1>${t("page.data")}</h1><p class="muted">${t("data.intro", { types: whole(types.length), all: whole(types.reduce((sum, row) => sum + row.count, 0)) })}</p><p class="page-tools"><a class="button" href="/openapi">${t("page.openapi")}</a></p></header>
       <ul class="tiles">${types.map((row) => html`<li><a class="tile" href="/data?type=${encodeURIComponent(row.type)}" @click=${(/** @type {MouseEvent} */ event) => this.follow(event, row.type)}><b>${typeLabel(row.type, both(row, "name"))}</b><span class="id muted">${row.type.split(/(?<=[a-z])(?=[A-Z])/).map((word) => html`${word}<wbr />`)}</span><strong class="num">${whole(row.count)}</strong></a></li>`)}</ul>`;
   }
 

@@ -1,7 +1,7 @@
 /** `<mn-chart>`: history of measured attributes as a line with alarm markers, and the same points as a table (E1). */
 import { html } from "lit";
 import uPlot from "uplot";
-import { get } from "../core/api.js";
+import { answered, get } from "../core/api.js";
 import { MnElement } from "../core/element.js";
 import { moment, number, unitSign } from "../core/format.js";
 import { both, language, t } from "../core/i18n.js";
@@ -13,26 +13,37 @@ import { broken, waiting } from "../shell/empty.js";
 import { attributeLabel } from "../core/names.js";
 
 const RANGES = /** @type {Record<string, number>} */ ({ "1h": 1, "24h": 24, "7d": 168, "30d": 720 });
+/** What one point of a long series sums up: a range is 120 to 180 of them. */
+const STEPS = /** @type {Record<string, string>} */ ({ "1h": "PT30S", "24h": "PT10M", "7d": "PT1H", "30d": "PT4H" });
 const TABLE_ROWS = 500;
+const PARTIAL = 206;
 
-/** @typedef {{at: number, value: number, unit: string}} Point */
+/** A measurement, or what several within a step come to. @typedef {{at: number, value: number, low: number, high: number, unit: string}} Point */
 
 /** Instances of a temporal attribute in order of time. @param {any} given @returns {Point[]} */
 export function points(given) {
   return (Array.isArray(given) ? given : given ? [given] : [])
     .filter((row) => typeof row.value === "number" && (row.observedAt ?? row.modifiedAt ?? row.createdAt))
-    .map((row) => ({ at: Date.parse(row.observedAt ?? row.modifiedAt ?? row.createdAt) / 1000, value: row.value, unit: unitSign(row.unitCode) }))
+    .map((row) => ({ at: Date.parse(row.observedAt ?? row.modifiedAt ?? row.createdAt) / 1000, value: row.value, low: row.value, high: row.value, unit: unitSign(row.unitCode) }))
     .sort((a, b) => a.at - b.at);
 }
 
+/** Steps of an aggregated attribute: mean, least and greatest value of each. @param {any} given @param {string} unit @returns {Point[]} */
+export function steps(given, unit) {
+  const one = Array.isArray(given) ? given[0] : given;
+  return (one?.avg ?? []).map((/** @type {any} */ [value, start], /** @type {number} */ place) => ({ at: Date.parse(start) / 1000, value, low: one.min[place][0], high: one.max[place][0], unit }));
+}
+
 export class MnChart extends MnElement {
-  static properties = { entity: { attribute: false }, names: { attribute: false }, alarms: { attribute: false }, version: { attribute: false }, name: { state: true }, range: { state: true }, table: { state: true }, series: { state: true }, problem: { state: true } };
+  static properties = { entity: { attribute: false }, names: { attribute: false }, time: { attribute: false }, alarms: { attribute: false }, version: { attribute: false }, name: { state: true }, range: { state: true }, table: { state: true }, series: { state: true }, problem: { state: true } };
 
   constructor() {
     super();
     this.entity = "";
     /** @type {string[]} */
     this.names = [];
+    /** The time of a point: what was never observed is shown by when it was entered. */
+    this.time = "observedAt";
     /** @type {import("../core/alarms.js").Alarm[]} */
     this.alarms = [];
     this.version = 0;
@@ -41,6 +52,8 @@ export class MnChart extends MnElement {
     this.table = false;
     /** @type {Point[] | null} */
     this.series = null;
+    /** Whether the points of the series sum up steps. */
+    this.summed = false;
     /** @type {any} */
     this.problem = null;
     /** @type {uPlot | null} */
@@ -61,8 +74,12 @@ export class MnChart extends MnElement {
     const name = this.name || this.names[0];
     const since = new Date(Date.now() - RANGES[this.range] * 3_600_000).toISOString();
     try {
-      const answer = await get(`/ngsi-ld/v1/temporal/entities/${encodeURIComponent(this.entity)}?attrs=${encodeURIComponent(name)}&timerel=after&timeAt=${since}`);
-      this.series = points(answer?.[name]);
+      const address = `/ngsi-ld/v1/temporal/entities/${encodeURIComponent(this.entity)}?attrs=${encodeURIComponent(name)}&timerel=after&timeAt=${since}&timeproperty=${this.time}`;
+      const { status, body } = await answered(address);
+      const measured = points(body?.[name]);
+      this.summed = status === PARTIAL;
+      const sums = this.summed ? await get(`${address}&format=aggregatedValues&aggrMethods=avg,min,max&aggrPeriodDuration=${STEPS[this.range]}`) : null;
+      this.series = sums ? steps(sums[name], measured[0]?.unit ?? "") : measured;
       this.problem = null;
     } catch (problem) {
       const gone = /** @type {any} */ (problem).status === 404;
@@ -116,10 +133,11 @@ export class MnChart extends MnElement {
         width: place.clientWidth, height: place.clientHeight, legend: { show: false }, cursor: { y: false, points: { size: 8 } },
         scales: { x: { time: true, range: [now - RANGES[this.range] * 3600, now] } },
         axes: [{ ...axis, values: (_, splits) => splits.map((at) => format.format(at * 1000)) }, { ...axis, size: 56, values: (_, splits) => splits.map((value) => number(value)), label: unit, labelSize: unit ? 20 : 0, labelFont: `12px ${token("--font")}` }],
-        series: [{}, { stroke: token("--accent"), width: 2, fill: `color-mix(in srgb, ${token("--accent")} 10%, transparent)`, points: { show: this.series.length < 60 } }],
+        bands: [{ series: [3, 2], fill: `color-mix(in srgb, ${token("--accent")} 25%, transparent)` }],
+        series: [{}, { stroke: token("--accent"), width: 2, fill: `color-mix(in srgb, ${token("--accent")} 10%, transparent)`, points: { show: this.series.length < 60 } }, { points: { show: false } }, { points: { show: false } }],
         hooks: { draw: [(plot) => this.drawMarkers(plot)], setCursor: [(plot) => this.say(plot.cursor.idx)] },
       },
-      [this.series.map((row) => row.at), this.series.map((row) => row.value)],
+      [this.series.map((row) => row.at), this.series.map((row) => row.value), this.series.map((row) => row.low), this.series.map((row) => row.high)],
       place,
     );
   }
@@ -128,7 +146,12 @@ export class MnChart extends MnElement {
   say(index) {
     const place = this.querySelector(".plot-value");
     const row = index === null || index === undefined ? this.series?.at(-1) : this.series?.[index];
-    if (place && row) place.textContent = `${moment(row.at * 1000)}  ${number(row.value)} ${row.unit}`;
+    if (place && row) place.textContent = `${moment(row.at * 1000)}  ${this.told(row)}`;
+  }
+
+  /** A point in words: with the span of what it sums up. @param {Point} point */
+  told({ value, low, high, unit }) {
+    return low === high ? `${number(value)} ${unit}` : t("chart.span", { value: number(value), low: number(low), high: number(high), unit });
   }
 
   resize() {
@@ -150,7 +173,7 @@ export class MnChart extends MnElement {
     const rows = [...(this.series ?? []).map((point) => ({ at: point.at, point, row: null })), ...this.markers().map(({ row, at }) => ({ at, point: null, row }))].sort((a, b) => b.at - a.at);
     return html`<div class="table-scroll chart-table" tabindex="0" role="region" aria-label=${t("chart.table")}><table class="table compact">
       <thead><tr><th scope="col">${t("chart.time")}</th><th scope="col" class="num">${attributeLabel(this.name || this.names[0])}</th><th scope="col">${t("side.alarms")}</th></tr></thead>
-      <tbody>${rows.slice(0, TABLE_ROWS).map(({ at, point, row }) => html`<tr><td class="num time">${moment(at * 1000)}</td><td class="num">${point ? `${number(point.value)} ${point.unit}` : ""}</td><td>${row ? html`${severity(row.severity)} ${both(row, "headline")}` : ""}</td></tr>`)}</tbody></table>
+      <tbody>${rows.slice(0, TABLE_ROWS).map(({ at, point, row }) => html`<tr><td class="num time">${moment(at * 1000)}</td><td class="num">${point ? this.told(point) : ""}</td><td>${row ? html`${severity(row.severity)} ${both(row, "headline")}` : ""}</td></tr>`)}</tbody></table>
       ${rows.length > TABLE_ROWS ? html`<p class="muted">${t("chart.table.part", { n: TABLE_ROWS, all: rows.length })}</p>` : ""}</div>`;
   }
 
@@ -159,7 +182,7 @@ export class MnChart extends MnElement {
     const name = this.name || this.names[0];
     return html`<div class="chart-head">
         ${this.names.length > 1 ? html`<label class="field-inline"><span>${t("chart.value")}</span><select @change=${(/** @type {any} */ event) => (this.name = event.target.value)}>${this.names.map((each) => html`<option value=${each} ?selected=${each === name}>${attributeLabel(each)}</option>`)}</select></label>` : html`<b>${attributeLabel(name)}</b>`}
-        <span class="plot-value num muted"></span><span class="spring"></span>
+        <span class="plot-value num muted"></span>${this.summed ? html`<span class="muted chart-step">${t(`chart.step.${this.range}`)}</span>` : ""}<span class="spring"></span>
         <span class="chips" role="group" aria-label=${t("chart.range")}>${Object.keys(RANGES).map((range) => html`<button class="chip" aria-pressed=${range === this.range} @click=${() => (this.range = range)}>${t(`chart.range.${range}`)}</button>`)}</span>
         <button class="button" aria-pressed=${this.table} @click=${() => (this.table = !this.table)}>${icon(this.table ? "chart" : "table")}${t(this.table ? "chart.as.chart" : "chart.as.table")}</button>
       </div>

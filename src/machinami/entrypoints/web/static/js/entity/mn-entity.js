@@ -111,7 +111,7 @@ export class MnEntity extends MnElement {
       <div class="columns"><div>
         ${measured.length ? html`<section class="card card-chart"><h2>${t("entity.history")}</h2><mn-chart .entity=${this.entityId} .names=${measured} .alarms=${this.alarms} .version=${this.version} @drawn=${() => markReady()}></mn-chart></section>` : ""}
         ${this.values(rows.filter(({ instances }) => !instances.some((row) => row.object !== undefined || row.objectList)))}
-        ${!measured.length && numeric.length ? html`<details class="card course" @toggle=${(/** @type {any} */ event) => (this.course = event.target.open)}><summary>${t("entity.history")}</summary>${this.course ? html`<mn-chart .entity=${this.entityId} .names=${numeric} .alarms=${this.alarms} .version=${this.version}></mn-chart>` : ""}</details>` : ""}
+        ${!measured.length && numeric.length ? html`<details class="card course" @toggle=${(/** @type {any} */ event) => (this.course = event.target.open)}><summary>${t("entity.history")}</summary>${this.course ? html`<mn-chart .entity=${this.entityId} .names=${numeric} .time=${"modifiedAt"} .alarms=${this.alarms} .version=${this.version}></mn-chart>` : ""}</details>` : ""}
         <details class="card raw"><summary>${t("entity.raw")}</summary><p><a href="/ngsi-ld/v1/entities/${encodeURIComponent(entity.id)}">/ngsi-ld/v1/entities/${entity.id}</a></p><pre tabindex="0">${JSON.stringify(entity, null, 2)}</pre></details>
       </div><div>${this.side(entity)}</div></div>
     </div>`;

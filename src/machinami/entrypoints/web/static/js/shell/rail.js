@@ -12,7 +12,7 @@ const AREAS = [
   { page: "data", path: "/data" },
   { page: "import", path: "/import" },
 ];
-const WITHIN = /** @type {Record<string, string>} */ ({ entity: "data", findings: "import" });
+const WITHIN = /** @type {Record<string, string>} */ ({ entity: "data", findings: "import", openapi: "data" });
 
 export class MnRail extends MnElement {
   connectedCallback() {

@@ -1,0 +1,34 @@
+"""The served description and the running API say the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .scenario_kit import PROBLEMS, V1, Client
+
+
+def operations(server: Client) -> list[tuple[str, str, list[str]]]:
+    document: Any = server.get("/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    return [
+        (method.upper(), re.sub(r"\{\w+\}", "urn:ngsi-ld:None:1", path), [row["name"] for row in one["parameters"] if row.get("in") == "query"])
+        for path, methods in document["paths"].items()
+        for method, one in methods.items()
+        if path.startswith(V1)
+    ]  # fmt: skip
+
+
+def asked(server: Client, method: str, path: str, **query: str) -> tuple[int, Any]:
+    reply = server.request(method, path, None if method in ("GET", "DELETE") else {}, **query)
+    return reply.status, reply.json if reply.body and reply.status >= 400 else {}
+
+
+def test_every_documented_parameter_is_taken_and_every_other_is_refused(server: Client) -> None:
+    for method, path, names in operations(server):
+        for name in names:
+            status, problem = asked(server, method, path, **{name: "x"})
+            assert problem.get("code") != "http.query.unknown", (method, path, name)
+            assert status < 500, (method, path, name)
+        status, problem = asked(server, method, path, nonsense="x")
+        assert (status, problem["type"]) == (400, f"{PROBLEMS}InvalidRequest"), (method, path)

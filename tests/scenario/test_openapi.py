@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
+
+import machinami.entrypoints.web
 
 from .scenario_kit import PROBLEMS, V1, Client
 
@@ -32,3 +36,10 @@ def test_every_documented_parameter_is_taken_and_every_other_is_refused(server: 
             assert status < 500, (method, path, name)
         status, problem = asked(server, method, path, nonsense="x")
         assert (status, problem["type"]) == (400, f"{PROBLEMS}InvalidRequest"), (method, path)
+
+
+def test_every_area_has_a_name_in_both_languages(server: Client) -> None:
+    tags = {one["name"] for one in server.get("/openapi.json").json["tags"]}
+    for language in ("ja", "en"):
+        texts = json.loads((Path(machinami.entrypoints.web.__file__).parent / f"locale/{language}.json").read_text("utf-8"))
+        assert {key.removeprefix("openapi.area.") for key in texts if key.startswith("openapi.area.")} == tags

@@ -42,7 +42,8 @@ prove: setup-test
 	@$(PYTHON) tools/setup_env.py --lock fuzz
 	MACHINAMI_PROVE=1 $(BIN)/pytest -s tests/crash tests/prove
 	MACHINAMI_PROVE=1 $(BIN)/pytest tests/contract/test_contract_reference.py tests/contract/test_contract_merging.py \
-	  tests/contract/test_contract_aggregation.py
+	  tests/contract/test_contract_aggregation.py tests/contract/test_contract_sources.py \
+	  tests/contract/test_contract_past_sources.py
 	$(if $(SUMMARY),$(BIN)/python tools/conformance_page.py --gate $(SUMMARY))
 
 clean:

@@ -23,7 +23,8 @@ from bench import samples
 from machinami.adapters.postgres.connection import SESSION, encode_jsonb, prepare
 from machinami.adapters.postgres.embedded import EmbeddedServer
 from machinami.adapters.postgres.migrate import ensure_partitions, migrate
-from machinami.entrypoints.cli.listening import QuietServer, stop_signal
+from machinami.entrypoints.cli.listening import QuietServer
+from machinami.entrypoints.cli.process import stop_signal
 from machinami.kernel.ids import shard_of
 
 COMMIT = """with state as (

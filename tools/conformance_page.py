@@ -234,8 +234,9 @@ at commit `{commit}`, run from outside of this repository: a fresh server for ea
 folder of DistributedOperations, because cases share ids and leave things behind.
 
 - *raw*: all cases that pass, of all cases.
-- *judged*: cases that are red and contradict GS CIM 009 V1.9.1, or can't be passed by anybody, each with the clause or source
-  that says so. Nothing in the code knows a case of the suite.
+- *judged*: cases that are red and contradict GS CIM 009 V1.9.1 (*defective*), can't be passed by anybody (*impossible*), fail
+  only after others that leave things behind (*order*), or want one of two things that the standard allows (*open*), each with
+  the clause or source that says so. Nothing in the code knows a case of the suite.
 - *passed of the others*: the cases that pass, of those that are not judged.
 - *floor*: what a broker that stores nothing passes: cases that expect an error or an empty answer pass it for the wrong reason.
 

@@ -2,7 +2,7 @@
 
 A fresh Debian 12 has Python but neither pip nor the parts of `venv` that install it, so the environment is laid out
 here and pip runs straight from the wheel kept in `tools/bootstrap` (its hash is checked first). Where packages come
-from is pip's own setting, so a town's mirror or proxy is honoured. Running it again does nothing unless a lock file changed.
+from is pip's own setting, so a town's mirror or proxy is honoured. Run again, it installs nothing unless a lock file changed.
 
 `--lock fuzz` makes an environment of its own for the tool that throws generated requests at the API (`make prove`): what
 it needs is no part of Machinami's.
@@ -13,6 +13,7 @@ Usage: python3 tools/setup_env.py [--lock run|test|fuzz]
 from __future__ import annotations
 
 import argparse
+import compileall
 import hashlib
 import os
 import subprocess
@@ -53,6 +54,11 @@ def pip(python: Path, *arguments: str) -> None:
         )
 
 
+def compile_sources() -> None:
+    """Translate our modules once, here, so that the first start need not (0.3 s); nothing to do where that was done."""
+    compileall.compile_dir(ROOT / "src", quiet=2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lock", choices=("run", "test", "fuzz"), default="run")
@@ -64,6 +70,8 @@ def main() -> None:
     venv = VENV if ours else FUZZ_VENV
     stamp = venv / f".installed-{lock_name}"
     wanted = hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()).hexdigest()
+    if ours:
+        compile_sources()
     if stamp.exists() and stamp.read_text() == wanted and (venv / "bin" / ("machinami" if ours else "st")).exists():
         return
     if hashlib.sha256(PIP_WHEEL.read_bytes()).hexdigest() != PIP_SHA256:

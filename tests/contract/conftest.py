@@ -7,6 +7,7 @@ from machinami.adapters.postgres.connection import Pool
 from machinami.adapters.postgres.store import PostgresStore
 from machinami.kernel.clock import VirtualClock
 from machinami.kernel.settings import Settings
+from machinami.sdk.memory_store import MemoryEntityStore
 
 from .servers import SERVERS, START, Database, Server, debian_server, embedded_server
 
@@ -61,6 +62,18 @@ def tenant() -> str:
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     made = Pool(database.arguments, 4, 10.0)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def store(place: Database | None, clock: VirtualClock) -> AsyncIterator[PostgresStore | MemoryEntityStore]:
+    """The entity store of each place in turn: in memory, and on real servers with what it reads kept."""
+    if place is None:
+        yield MemoryEntityStore(clock)
+        return
+    made = PostgresStore(place.arguments, clock, Settings(), cached_reads=True)
     await made.open()
     yield made
     await made.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -30,27 +29,15 @@ from machinami.kernel.query import (
     Selector,
     TypeSelection,
 )
-from machinami.kernel.settings import Settings
 from machinami.sdk.memory_store import MemoryEntityStore
 
 from .history_kit import past
-from .servers import START, Database
+from .servers import START
 
 D = "https://uri.etsi.org/ngsi-ld/default-context/"
 LEVEL, NAME = f"{D}level", f"{D}name"
 GAUGE = "urn:ngsi-ld:Gauge:1"
 Store = PostgresStore | MemoryEntityStore
-
-
-@pytest.fixture
-async def store(place: Database | None, clock: VirtualClock) -> AsyncIterator[Store]:
-    if place is None:
-        yield MemoryEntityStore(clock)
-        return
-    made = PostgresStore(place.arguments, clock, Settings(), cached_reads=True)
-    await made.open()
-    yield made
-    await made.close()
 
 
 def gauge(number: int = 1, level: Any = 1.5, **members: Any) -> Entity:

@@ -20,7 +20,7 @@ KIND = "registration"
 
 @pytest.fixture
 async def deliveries(pool: Pool) -> PostgresDeliveries:
-    await pool.execute("truncate delivery, subscription_state, consumer, record, registration_state")
+    await pool.execute("truncate delivery, subscription_state, subscription_period, consumer, record, registration_state")
     return PostgresDeliveries(pool, ConsumerCursors(pool))
 
 
@@ -83,3 +83,15 @@ async def test_figures_add_up_and_go_with_their_registration(store: PostgresFede
     assert await store.figures(tenant, ["urn:r:1", "urn:gone"]) == {"urn:r:1": Figures(4, 1, later, later, failed=False)}
     await store.write(Write(tenant, KIND, "urn:r:1"))
     assert await store.figures(tenant, ["urn:r:1"]) == {}
+
+
+async def test_send_in_time_moves_the_time_and_queues_unless_one_waits(
+    store: PostgresFederation, deliveries: PostgresDeliveries, tenant: str
+) -> None:
+    later, last = START + timedelta(minutes=1), START + timedelta(minutes=2)
+    assert await store.send_in_time(letter(tenant), None, START)
+    assert not await store.send_in_time(letter(tenant, "2"), START, later)
+    assert (await store.periods())[tenant, "urn:s:1"] == later
+    with pytest.raises(MachinamiError):
+        await store.send_in_time(letter(tenant, "3"), START, last)
+    assert await waiting(deliveries) == ["urn:n:1"]

@@ -38,7 +38,7 @@ async def applied(database: Database) -> list[str]:
 async def test_migrate_applies_each_once_and_in_order(empty: Database) -> None:
     names = [f"{number:04d}_{name}" for number, name, _ in migrations.available()]
     assert names == sorted(names)
-    assert [number for number, _, _ in migrations.available()] == list(range(1, len(names) + 1))
+    assert len({number for number, _, _ in migrations.available()}) == len(names)
     assert await applied(empty) == names
     assert await applied(empty) == []
 

@@ -86,8 +86,13 @@ async def slow_writer(database: Database, entity: Entity, tenant: str) -> AsyncI
         await connection.close()
 
 
-async def test_changes_skip_no_late_committer(postgres: PostgresStore, database: Database, tenant: str) -> None:
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_changes_skip_no_late_committer(
+    postgres: PostgresStore, database: Database, tenant: str, in_memory: bool
+) -> None:
     start = await postgres.newest()
+    if in_memory:
+        await postgres.changes(start, 10)
     await postgres.write([new(tenant, gauge(1))])
     async with slow_writer(database, gauge(2), tenant):
         await postgres.write([new(tenant, gauge(3))])
@@ -98,6 +103,7 @@ async def test_changes_skip_no_late_committer(postgres: PostgresStore, database:
     assert [one.entity.id for one in later] == [gauge(2).id, gauge(3).id]
     assert await postgres.changes(later[0].cursor, 10) == later[1:]
     assert await postgres.newest() == later[-1].cursor
+    assert postgres.log.read_from_store == (1 if in_memory else 3)
 
 
 async def test_write_decides_again_when_another_process_changed_the_entity(

@@ -185,6 +185,17 @@ async def test_nothing_is_left_of_a_snapshot_that_is_gone(
     assert await rows_of(postgres.pool, caller.tenant) == town
 
 
+async def test_gone_names_the_places_whose_snapshots_are_not_there(
+    postgres: PostgresStore, kept: PostgresSnapshots, snapshots: Snapshots, caller: Caller, clock: VirtualClock
+) -> None:
+    await settle(postgres, caller.tenant, range(2))
+    one, other = await filled(snapshots, caller, ALL), await filled(snapshots, caller, ALL)
+    places = {one.place, other.place, f"{caller.tenant}:999999999", "elsewhere:1"}
+    assert await snapshots.gone(places) == places - {one.place, other.place}
+    await snapshots.delete(caller, one.id)
+    assert await snapshots.gone(places) == places - {other.place}
+
+
 async def test_an_expired_snapshot_is_gone(
     postgres: PostgresStore, kept: PostgresSnapshots, snapshots: Snapshots, caller: Caller, clock: VirtualClock
 ) -> None:

@@ -59,7 +59,13 @@ class Reply:
 
     @property
     def problem(self) -> tuple[int, str]:
-        """(status, last part of the problem's type), after checking the ProblemDetails members that agree."""
+        """(status, last part of the problem's type), after checking the ProblemDetails members that agree.
+
+        NGSI-LD gives some by their status alone (6.3.4).
+        """
+        if not self.body:
+            assert "content-type" not in self.headers
+            return self.status, {411: "LengthRequired", 415: "UnsupportedMediaType"}[self.status]
         document = self.json
         assert self.headers["content-type"] in ("application/json", "application/problem+json")
         assert document["status"] == self.status

@@ -116,6 +116,12 @@ def test_no_route_answers_a_stranger(office: Office, method: str, path: str) -> 
     assert stale.problem == (401, "Unauthenticated")
 
 
+def test_a_source_needs_no_key_but_the_address_it_was_given(office: Office) -> None:
+    notification = {"id": "urn:ngsi-ld:Notification:1", "type": "Notification", "data": []}
+    reply = office.anonymous.post(f"/source-notifications/{'a' * 43}", notification)
+    assert reply.problem == (404, "ResourceNotFound")
+
+
 def test_pages_send_strangers_to_the_login_and_only_open_ones_answer(office: Office) -> None:
     for page in PAGES:
         path = page.path.replace("{id:path}", "urn:x:1").replace("{run}", "x")

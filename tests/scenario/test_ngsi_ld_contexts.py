@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -148,6 +149,15 @@ def test_many_unreachable_contexts_of_a_batch_are_not_waited_for_one_by_one(serv
     assert {one["error"]["status"] for one in reply.json["errors"]} == {504}
 
 
+@pytest.mark.parametrize("body", [{"temp": "https://example.org/temp"}, [], "text"])
+def test_a_body_that_is_no_document_of_the_kind_asked_for_is_an_invalid_request(server: Client, body: Any) -> None:
+    """5.5.2: wrong content of the request; BadRequestData is for data that are wrong inside of a right document."""
+    assert server.post(CONTEXTS, body).problem == (400, "InvalidRequest")
+    if not isinstance(body, dict):
+        assert server.post(ENTITIES, body).problem == (400, "InvalidRequest")
+    assert server.post(CONTEXTS, {"@context": 7}).problem == (400, "BadRequestData")
+
+
 def test_a_hosted_context_is_served_used_listed_and_deleted(server: Client) -> None:
     reply = server.post(CONTEXTS, TEMPERATURE, {"Content-Type": "application/json"})
     assert reply.status == 201
@@ -158,10 +168,11 @@ def test_a_hosted_context_is_served_used_listed_and_deleted(server: Client) -> N
     url = f"{server.address}{address}"
     assert server.post(ENTITIES, {"id": "urn:ngsi-ld:Room:h", "type": "Room", "temp": 3}, link(url)).status == 201
     assert server.read("urn:ngsi-ld:Room:h", format="simplified")["https://example.org/temperature"] == 3
+    assert server.get(f"{ENTITIES}/urn:ngsi-ld:Room:h", link(address), format="simplified").json["temp"] == 3
     assert url in server.get(CONTEXTS).json
     for kind in ("hosted", "Hosted"):
         found = [one for one in server.get(CONTEXTS, details="true", kind=kind).json if one["URL"] == url]
-        assert [(one["kind"], one["numberOfHits"]) for one in found] == [("Hosted", 3)]
+        assert [(one["kind"], one["numberOfHits"]) for one in found] == [("Hosted", 4)]
     assert server.delete(address, reload="true").problem == (400, "BadRequestData")
     assert server.delete(address).status == 204
     assert server.get(address).problem == (404, "ResourceNotFound")

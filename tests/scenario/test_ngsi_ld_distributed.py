@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .scenario_kit import ENTITIES, V1, Client, Reply, address_of, running, until
+from .scenario_kit import DEFAULT, ENTITIES, V1, Client, Reply, address_of, running, until
 
 REGISTRATIONS = f"{V1}/csourceRegistrations"
 READS = ("retrieveEntity", "queryEntity")
@@ -31,6 +31,7 @@ class Gate:
     def __init__(self, upstream: str) -> None:
         self.delay_s = 0.0
         self.nonsense = b""
+        self.passed = ["Content-Range"]
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         gate, parts = self, urlsplit(upstream)
 
@@ -44,7 +45,7 @@ class Gate:
                 answer = connection.getresponse()
                 content = gate.nonsense or answer.read()
                 self.send_response(answer.status)
-                for name in ("Content-Type", "NGSILD-Warning"):
+                for name in ("Content-Type", "NGSILD-Warning", *gate.passed):
                     if name in answer.headers:
                         self.send_header(name, answer.headers[name])
                 if answer.status != 204:
@@ -109,7 +110,7 @@ def towns(started: Towns) -> Towns:
     for town in (started.hub, started.ring, started.slow, started.garbled):
         assert town.delete("/dev/state").status == 204
     for gate in started.gates.values():
-        gate.delay_s, gate.nonsense = 0.0, b""
+        gate.delay_s, gate.nonsense, gate.passed = 0.0, b"", ["Content-Range"]
         gate.asked.clear()
     return started
 
@@ -173,6 +174,11 @@ def test_an_answer_has_what_is_there_and_names_what_is_missing(towns: Towns) -> 
     assert lost.problem == (404, "ResourceNotFound")
     assert "199 slow" in warnings(lost)
     assert timed(towns.hub, ENTITIES, type="Room", local="true").json[0]["id"] == room(1)
+    everything = {"type": "Query", "entities": [{"type": "*"}]}  # says local scope by itself (5.2.33)
+    alone = towns.hub.post(f"{V1}/entityOperations/query", everything)
+    assert ([one["id"] for one in alone.json], warnings(alone)) == ([room(1)], [])
+    mapped = towns.hub.post(f"{V1}/entityMaps", everything)
+    assert (mapped.status, list(mapped.json["entityMap"]), warnings(mapped)) == (201, [room(1)], [])
 
     towns.gates["slow"].delay_s = 0.0
     towns.gates["garbled"].nonsense = b""
@@ -252,8 +258,11 @@ def test_a_write_is_shared_by_attributes_and_failures_are_told_by_source(towns: 
     assert towns.ring.delete(address_of(room(1))).status == 204
     partly = towns.hub.patch(f"{address_of(room(1))}/attrs", {"temp": 21, "number": 2})
     assert partly.status == 207
-    assert partly.json["updated"] == ["number"]
-    assert [(one["attributeName"], one["registrationId"]) for one in partly.json["notUpdated"]] == [("temp", exclusive)]
+    assert partly.json["updated"] == [f"{DEFAULT}number"]
+    told = [(one["attributeName"], one["registrationId"]) for one in partly.json["notUpdated"]]
+    assert told == [(f"{DEFAULT}temp", exclusive)]
+    again = towns.hub.post(f"{address_of(room(1))}/attrs", {"number": 3, "light": 1, "temp": 22}, options="noOverwrite")
+    assert (again.status, again.json["updated"]) == (207, [f"{DEFAULT}light"])
     alone = towns.hub.patch(f"{address_of(room(1))}/attrs", {"temp": 21})
     assert alone.status == 404
 
@@ -319,6 +328,37 @@ def test_linked_entities_are_found_at_sources(towns: Towns) -> None:
     assert "entity" not in towns.hub.read(room(1), join="inline", local="true")["part"]
 
 
+def test_links_are_followed_from_town_to_town_by_answers_and_by_conditions(towns: Towns) -> None:
+    towns.hub.create(room(1), "Room", part={"object": "urn:ngsi-ld:House:1"})
+    towns.hub.create(room(2), "Room", part={"object": "urn:ngsi-ld:House:2"})
+    for number in (1, 2):
+        towns.ring.create(f"urn:ngsi-ld:House:{number}", "House", floors=number, ward={"object": f"urn:ngsi-ld:Ward:{number}"})
+        towns.slow.create(f"urn:ngsi-ld:Ward:{number}", "Ward", people=number * 1000)
+    register(towns.hub, "ring", towns.gates["ring"].address, "House")
+    register(towns.hub, "slow", towns.gates["slow"].address, "Ward")
+    joined = towns.hub.read(room(1), join="inline", joinLevel=2)
+    assert joined["part"]["entity"]["ward"]["entity"]["people"]["value"] == 1000
+    flat = towns.hub.find(type="Room", join="flat", joinLevel=2, pick="id,part{id,ward{people}}")
+    assert [one["people"]["value"] for one in flat if "people" in one] == [1000, 2000]
+    behind: dict[str, Any] = {"type": "Room", "join": "flat", "joinLevel": 2, "count": "true"}
+    found = towns.hub.get(ENTITIES, q="part{House:ward{Ward:people}}>1500", **behind)
+    assert [one["id"] for one in found.json] == [room(2), "urn:ngsi-ld:House:2", "urn:ngsi-ld:Ward:2"]
+    assert found.headers["ngsild-results-count"] == "1"
+    assert towns.hub.ids(q="part{floors}==1", type="Room", join="flat", limit=1)[0] == room(1)
+    assert towns.hub.ids(q="part{floors}==1", type="Room", join="flat", local="true") == []
+
+
+def test_an_order_is_refused_where_others_are_asked(towns: Towns) -> None:
+    """4.23.1: ordering is never applied to distributed operations; 5.7.2.4 and 5.7.4.4 make it BadRequestData."""
+    towns.hub.create(room(1), "Room", number=1)
+    register(towns.hub, "ring", towns.gates["ring"].address, operations=[*READS, "queryTemporal"])
+    since = {"timerel": "after", "timeAt": "2025-01-01T00:00:00Z"}
+    assert towns.hub.get(ENTITIES, type="Room", orderBy="number").problem == (400, "BadRequestData")
+    assert towns.hub.get(f"{V1}/temporal/entities", type="Room", orderBy="id", **since).problem == (400, "BadRequestData")
+    assert towns.hub.ids(type="Room", orderBy="number", local="true") == [room(1)]
+    assert towns.hub.ids(type="Hall", orderBy="number") == []
+
+
 def test_a_purge_reaches_no_further_than_a_source_is_registered(towns: Towns) -> None:
     for number in (1, 2):
         towns.hub.create(room(number), "Room", temp=1, number=1)
@@ -377,6 +417,66 @@ def test_a_history_is_put_together_from_sources_and_cut_where_knowledge_ends(tow
     assert page.headers["content-range"].startswith(f"date-time {since['timeAt']}-{shown[-1]}/")
     rest = towns.hub.get(f"{temporal}/{room(1)}", timerel="after", timeAt=shown[-1])
     assert rest.json["temp"][0]["observedAt"] <= "2026-02-01T00:59:00Z"
+
+
+def test_histories_of_several_towns_are_aggregated_as_one(towns: Towns) -> None:
+    temporal = f"{V1}/temporal/entities"
+
+    def series(*minutes: int) -> list[dict[str, Any]]:
+        return [{"type": "Property", "value": n, "observedAt": f"2026-02-01T{n // 60:02}:{n % 60:02}:00Z"} for n in minutes]
+
+    for town, minutes in ((towns.hub, range(0, 120, 2)), (towns.ring, range(0, 180, 3))):
+        assert town.post(temporal, {"id": room(1), "type": "Room", "temp": series(*minutes)}).status == 201
+    assert towns.ring.post(temporal, {"id": room(2), "type": "Room", "temp": series(1)}).status == 201
+    register(towns.hub, "ring", towns.gates["ring"].address, operations=["retrieveTemporal", "queryTemporal"])
+    asked = {"options": "aggregatedValues", "aggrMethods": "totalCount,sum,avg", "aggrPeriodDuration": "PT1H"}
+    since = {"timerel": "after", "timeAt": "2026-02-01T00:00:00Z"}
+    known = {*range(0, 120, 2), *range(0, 180, 3)}
+    hours = [[n for n in known if n // 60 == hour] for hour in range(3)]
+
+    one = towns.hub.get(f"{temporal}/{room(1)}", **asked, **since)
+    assert one.status == 200, one.body
+    assert [value for value, _, _ in one.json["temp"]["totalCount"]] == [len(hour) for hour in hours]
+    assert [value for value, _, _ in one.json["temp"]["sum"]] == [sum(hour) for hour in hours]
+    assert [value for value, _, _ in one.json["temp"]["avg"]] == [sum(hour) / len(hour) for hour in hours]
+    both = towns.hub.get(temporal, type="Room", count="true", **asked, **since)
+    assert [(each["id"], len(each["temp"]["sum"])) for each in both.json] == [(room(1), 3), (room(2), 1)]
+    late = towns.hub.get(temporal, type="Room", q="temp==177", **since)
+    assert [each["id"] for each in late.json] == [room(1)]
+    towns.gates["ring"].passed.clear()
+    assert warnings(towns.hub.get(f"{temporal}/{room(1)}", **asked, **since)) == ["111 ring"]
+    towns.gates["ring"].passed.append("Content-Range")
+    without_begin = towns.hub.get(f"{temporal}/{room(1)}", **asked)
+    assert without_begin.problem == (403, "TooComplexQuery")
+
+
+def test_an_entity_map_freezes_the_pages_of_a_temporal_query_over_towns(towns: Towns) -> None:
+    temporal, since = f"{V1}/temporal/entities", {"timerel": "after", "timeAt": "2025-01-01T00:00:00Z"}
+    for town, numbers in ((towns.hub, (1, 2)), (towns.ring, (2, 3, 4))):
+        for number in numbers:
+            town.create(room(number), "Room", temp={"value": number, "observedAt": "2026-01-01T00:00:00Z"})
+    ring = register(towns.hub, "ring", towns.gates["ring"].address, operations=["retrieveTemporal", "queryTemporal"])
+    first = towns.hub.get(temporal, type="Room", limit=2, entityMap="true", **since)
+    assert first.status == 201
+    address = first.headers["ngsild-entitymap"]
+    places = towns.hub.get(address).json["entityMap"]
+    assert {name: sorted(where) for name, where in places.items()} == {
+        room(1): ["@none"],
+        room(2): ["@none", ring],
+        room(3): [ring],
+        room(4): [ring],
+    }
+    towns.hub.create("urn:ngsi-ld:Room:0", "Room", temp={"value": 0, "observedAt": "2026-01-01T00:00:00Z"})
+    second = towns.hub.get(temporal, {"NGSILD-EntityMap": address}, type="Room", limit=2, offset=2, **since)
+    assert (second.status, second.headers["ngsild-entitymap"]) == (200, address)
+    assert [one["id"] for one in [*first.json, *second.json]] == list(places)
+    assert [one["temp"][0]["value"] for one in second.json] == [int(one["id"][-1]) for one in second.json]
+    alone = towns.hub.get(f"{temporal}/{room(2)}", entityMap="true", **since)
+    assert alone.status in (200, 201), alone.body
+    assert sorted(towns.hub.get(alone.headers["ngsild-entitymap"]).json["entityMap"][room(2)]) == ["@none", ring]
+    made = towns.hub.get(f"{V1}/temporal/entityMaps", type="Room", **since)
+    assert made.status == 201
+    assert len(made.json["entityMap"]) == 5
 
 
 def test_a_context_source_filter_chooses_who_is_asked(towns: Towns) -> None:

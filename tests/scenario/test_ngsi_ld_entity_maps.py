@@ -179,5 +179,9 @@ def test_a_map_is_made_of_the_past_too(server: Client) -> None:
     assert server.get(address, type="MapL", **never).json["entityMap"] == {}
     body = {"type": "Query", "entities": [{"type": "MapL"}]}
     assert list(server.post(address, {**body, "temporalQ": ever}).json["entityMap"]) == ids
+    wide = {"type": "Query", "temporalQ": ever}
+    for reply in (server.get(address, local="true", **ever), server.post(f"{address}?local=true", wide)):
+        assert (reply.status, set(ids) <= reply.json["entityMap"].keys()) == (201, True)
+    assert server.post(address, wide).problem == (400, "BadRequestData")
     for refused in (server.get(address, type="MapL"), server.get(address, **ever), server.post(address, body)):
         assert refused.problem == (400, "BadRequestData")

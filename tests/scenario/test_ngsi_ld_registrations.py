@@ -82,6 +82,7 @@ def test_an_update_replaces_members_and_null_removes_them(server: Client) -> Non
         {"expiresAt": "2020-01-01T00:00:00Z"},
     ):
         assert server.patch(address, fragment).problem == (400, "BadRequestData"), fragment
+    assert register(server, [{"type": "Late"}], expiresAt="2020-01-01T00:00:00Z").problem == (400, "BadRequestData")
     assert server.patch(f"{REGISTRATIONS}/nothing", {"endpoint": SOURCE}).problem == (400, "BadRequestData")
     assert server.patch(f"{REGISTRATIONS}/urn:x:1", {"endpoint": SOURCE}).problem == (404, "ResourceNotFound")
 
@@ -97,7 +98,7 @@ def test_what_is_registered_exclusively_is_registered_once(server: Client) -> No
     assert server.patch(inclusive, {"mode": "exclusive"}).problem == (409, "Conflict")
     assert register(server, [{"type": "Alone"}], ("speed",), mode="exclusive").problem == (400, "BadRequestData")
     assert register(server, bus, mode="exclusive").problem == (400, "BadRequestData")
-    assert register(server, bus, mode="auxiliary").problem == (400, "BadRequestData")
+    assert register(server, bus, mode="auxiliary", operations=["federationOps"]).problem == (400, "BadRequestData")
     made(register(server, bus, mode="auxiliary", operations=["retrieveOps"]))
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from .scenario_kit import DEFAULT, ENTITIES, V1, Client, Receiver, until
+from .scenario_kit import DEFAULT, ENTITIES, SUBSCRIPTIONS, V1, Client, Receiver, until
 
 SNAPSHOTS = f"{V1}/snapshots"
 TEMPORAL = f"{V1}/temporal/entities"
@@ -79,13 +79,8 @@ def test_what_is_tried_out_on_a_snapshot_stays_there(server: Client) -> None:
 def test_only_the_core_and_temporal_operations_are_offered_on_a_snapshot(server: Client) -> None:
     cars(server, "SnapC", 50)
     document, copy = frozen(server, query("SnapC"))
-    subscription = {
-        "type": "Subscription",
-        "entities": [{"type": "SnapC"}],
-        "notification": {"endpoint": {"uri": "http://x.example"}},
-    }
     for reply in (
-        copy.post(f"{V1}/subscriptions", subscription),
+        copy.get(f"{V1}/csourceSubscriptions"),
         copy.get(f"{V1}/csourceRegistrations", type="SnapC"),
         copy.get(f"{V1}/jsonldContexts"),
     ):
@@ -320,3 +315,33 @@ def test_a_snapshot_holds_what_sources_know(server: Client) -> None:
     [details] = document["snapshotQueriesDetails"]
     assert details["resultStatus"] == "success"
     assert "snapdead" in details["problemDetails"]["detail"] or "127.0.0.1" in details["problemDetails"]["detail"]
+
+
+def test_a_subscription_to_a_snapshot_tells_of_what_is_tried_out_on_it(server: Client, receiver: Receiver) -> None:
+    server = server.with_headers(NGSILD_Tenant="planning")
+    [one] = cars(server, "SnapSub", 50)
+    document, copy = frozen(server, query("SnapSub"))
+    subscription = {
+        "id": "urn:ngsi-ld:Subscription:snap", "type": "Subscription", "entities": [{"type": "SnapSub"}],
+        "notification": {"endpoint": {"uri": f"{receiver.address}/snap"}},
+    }  # fmt: skip
+    reply = copy.post(SUBSCRIPTIONS, subscription)
+    assert (reply.status, reply.headers["ngsild-snapshot"]) == (201, document["id"])
+    often = {**subscription, "id": "urn:ngsi-ld:Subscription:often", "timeInterval": 1}
+    often["notification"] = {"endpoint": {"uri": f"{receiver.address}/often"}}
+    assert copy.post(SUBSCRIPTIONS, often).status == 201
+    own = {**subscription, "notification": {"endpoint": {"uri": f"{receiver.address}/town"}}}
+    assert server.post(SUBSCRIPTIONS, own).status == 201, "the id is free in the town itself"
+    assert copy.patch(f"{ENTITIES}/{one}/attrs", {"speed": 120}).status == 204
+    assert server.patch(f"{ENTITIES}/{one}/attrs", {"speed": 30}).status == 204
+    (told,) = receiver.wait("/snap")
+    assert (told.headers["ngsild-snapshot"], told.headers["ngsild-tenant"]) == (document["id"], "planning")
+    assert told.document["data"][0]["speed"]["value"] == 120
+    (told,) = receiver.wait("/town")
+    assert ("ngsild-snapshot" in told.headers, told.document["data"][0]["speed"]["value"]) == (False, 30)
+    assert receiver.wait("/often")[0].document["data"][0]["speed"]["value"] == 120
+    assert {each["id"] for each in copy.get(SUBSCRIPTIONS).json} == {subscription["id"], often["id"]}
+    assert server.delete(address(document)).status == 204
+    assert copy.get(SUBSCRIPTIONS).problem == (404, "ResourceNotFound")
+    until(lambda: server.figure("subscriptions") == 1, "the snapshot's subscriptions to go")
+    assert server.get(f"{SUBSCRIPTIONS}/{own['id']}").status == 200

@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 
 from .mosquitto_kit import listening, mosquitto, needs_mosquitto, only_user
-from .scenario_kit import LD_JSON, SUBSCRIPTIONS, WAIT_S, Client, Delivered, Receiver, address_of, running, until
+from .scenario_kit import (
+    ENTITIES,
+    LD_JSON,
+    OFFLINE_CONTEXT,
+    SUBSCRIPTIONS,
+    WAIT_S,
+    Client,
+    Delivered,
+    Receiver,
+    address_of,
+    running,
+    until,
+)
 
 
 def subscribe(server: Client, uri: str, **members: Any) -> str:
@@ -64,6 +76,18 @@ def test_the_notification_speaks_as_the_subscription_asks(server: Client, receiv
     [geo] = receiver.wait("/geo")
     assert geo.headers["content-type"] == "application/geo+json"
     assert geo.document["data"]["features"][0]["geometry"] == {"type": "Point", "coordinates": [134, 34]}
+
+
+def test_a_subscription_beside_others_is_told_of_nothing_from_before_it(server: Client, receiver: Receiver) -> None:
+    subscribe(server, f"{receiver.address}/beside", entities=[{"type": "Elsewhere"}])
+    server.create("urn:ngsi-ld:Earlier:1", "Earlier", n=0)
+    for number in range(1, 4):
+        server.patch(address_of("urn:ngsi-ld:Earlier:1"), {"n": number})
+    path = subscribe(server, f"{receiver.address}/late", entities=[{"type": "Earlier"}], q="n>100")
+    server.patch(address_of("urn:ngsi-ld:Earlier:1"), {"n": 4})
+    assert server.patch(path, {"q": "n>3"}).status == 204
+    server.patch(address_of("urn:ngsi-ld:Earlier:1"), {"n": 5})
+    assert told(receiver.wait("/late", 1), "n") == [5]
 
 
 def test_an_interval_tells_of_all_that_matches_whether_it_changed_or_not(server: Client, receiver: Receiver) -> None:
@@ -244,9 +268,12 @@ def test_subscriptions_are_listed_as_they_were_made_and_changed(server: Client, 
                   id=f"urn:ngsi-ld:Subscription:{number}", watchedAttributes=["a"], description="たな卸し")
         for number in range(3)
     ]  # fmt: skip
-    reply = server.get(SUBSCRIPTIONS, limit=2, count="true")
+    reply = server.get(SUBSCRIPTIONS, limit=2, count="true", options="sysAttrs")
     assert reply.headers["ngsild-results-count"] == "3"
-    assert 'rel="next"' in reply.headers["link"]
+    following = f'<{SUBSCRIPTIONS}?limit=2&count=true&options=sysAttrs&offset=2>;rel="next";type='
+    assert f'{following}"application/json"' in reply.headers["link"]
+    reply = server.get(SUBSCRIPTIONS, {"Accept": LD_JSON}, limit=2, count="true", options="sysAttrs")
+    assert reply.headers["link"] == f'{following}"application/ld+json"'
     document = server.get(made[0]).json
     assert (document["q"], document["watchedAttributes"], document["description"]) == ("a>1;b<2", ["a"], "たな卸し")
     assert document["entities"] == [{"type": "Listed"}]
@@ -308,7 +335,8 @@ def test_a_tenants_notification_names_the_tenant(server: Client, receiver: Recei
         ({"isActive": "yes"}, (400, "BadRequestData")),
         ({"notificationTrigger": ["never"]}, (400, "BadRequestData")),
         ({"timeInterval": 5, "throttling": 5}, (400, "BadRequestData")),
-        ({"csf": "x"}, (422, "OperationNotSupported")),
+        ({"csf": "x>"}, (400, "BadRequestData")),
+        ({"temporalQ": {"timerel": "before", "timeAt": "2026-01-01T00:00:00Z"}}, (400, "BadRequestData")),
         ({"unheard": 1}, (400, "BadRequestData")),
         ({"notification": {"endpoint": {"uri": "mqtt://127.0.0.1/"}}}, (400, "BadRequestData")),
         ({"notification": {"endpoint": {"uri": "mqtt://10.0.0.1/x"}}}, (403, "Forbidden")),
@@ -350,3 +378,22 @@ def test_what_a_subscription_shows_of_itself_and_its_rhythm_outlast_a_restart(tm
         receiver.wait("/often", count + 2)
         assert server.get(periodic).json["notification"]["timesSent"] >= count + 2
         assert len(receiver.at("/told")) == 1
+
+
+def test_a_new_context_of_several_parts_names_what_is_told_from_then_on(server: Client, receiver: Receiver) -> None:
+    parts = [{"Tank": "https://old.example/Tank", "fill": "https://old.example/fill"}]
+    url = f"{receiver.address}/renamed"
+    given = {"type": "Subscription", "entities": [{"type": "Tank"}], "notification": {"endpoint": {"uri": url}}}
+    address = server.post(SUBSCRIPTIONS, {**given, "@context": parts}).headers["location"]
+    newer = [{"Tank": "https://new.example/Tank"}, {"volume": "https://old.example/fill"}]
+    fragment = {"entities": [{"type": "Tank"}], "@context": newer}
+    assert server.patch(address, fragment).status == 204
+    entity = {"id": "urn:ngsi-ld:Tank:1", "type": "Tank", "volume": {"type": "Property", "value": 3}, "@context": newer}
+    assert server.post(ENTITIES, entity).status == 201
+    (told,) = receiver.wait("/renamed")
+    assert told.document["data"][0]["volume"]["value"] == 3
+    link = told.headers["link"].partition(">")[0].removeprefix("<")
+    assert server.get(link.removeprefix(server.address)).json["@context"] == newer
+    assert server.patch(address, {"jsonldContext": OFFLINE_CONTEXT}).status == 204
+    assert server.patch(address, {"entities": [{"type": "Tank"}], "@context": parts}).status == 204
+    assert server.get(address).json["jsonldContext"] == OFFLINE_CONTEXT, "what the client chose for notifications stays"

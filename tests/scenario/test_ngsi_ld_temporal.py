@@ -8,6 +8,8 @@ import pytest
 
 from .scenario_kit import V1, Client, address_of
 
+TEMPORAL = f"{V1}/temporal/entities"
+
 GAUGE = "urn:ngsi-ld:Past:1"
 SERIES = f"{V1}/temporal/entities/{GAUGE}"
 PAGE = 5
@@ -97,3 +99,31 @@ def test_a_wrong_question_about_time_is_refused(server: Client, asked: dict[str,
 @pytest.mark.parametrize("asked", [{"options": "sideways"}, {"format": "sideways"}, {"options": "temporalValues,sideways"}])
 def test_a_form_that_is_not_offered_is_refused(server: Client, asked: dict[str, str]) -> None:
     assert server.get(SERIES, **asked).problem == (400, "InvalidRequest")
+
+
+def test_a_history_is_told_as_an_earlier_version_of_the_standard_knows_it(server: Client) -> None:
+    at = "2026-01-01T00:00:00Z"
+    name = "urn:ngsi-ld:Versioned:1"
+    words = {"type": "LanguageProperty", "languageMap": {"ja": "x"}, "observedAt": at}
+    sort = [
+        {"type": "VocabProperty", "vocab": "good", "observedAt": at},
+        {"type": "VocabProperty", "vocab": "bad", "observedAt": at, "datasetId": "urn:d:1"},
+    ]
+    document = {"id": name, "type": ["A", "B"], "words": [words], "sort": sort}
+    assert server.post(TEMPORAL, document).status == 201
+    path, window = f"{TEMPORAL}/{name}", {"timerel": "after", "timeAt": "2025-01-01T00:00:00Z"}
+
+    old = server.get(path, {"Prefer": "ngsi-ld=1.4"}, **window)
+    assert (old.status, old.headers["preference-applied"]) == (203, "ngsi-ld=1.4")
+    assert [(one["type"], one["value"]) for one in old.json["sort"]] == [("Property", "good"), ("Property", "bad")]
+    assert old.json["words"][0]["languageMap"] == {"ja": "x"}
+
+    oldest = server.get(path, {"Prefer": "ngsi-ld=1.0"}, **window)
+    assert (oldest.status, oldest.json["type"]) == (203, "A")
+    assert [(one["type"], one["value"]) for one in oldest.json["sort"]] == [("Property", "good")]
+    values = server.get(TEMPORAL, {"Prefer": "ngsi-ld=1.0"}, type="A", format="temporalValues", **window)
+    assert (values.status, values.json[0]["words"]) == (203, {"type": "Property", "values": [[{"ja": "x"}, at]]})
+
+    new = server.get(path, {"Prefer": "ngsi-ld=1.9"}, **window)
+    assert (new.status, new.headers["preference-applied"], len(new.json["sort"])) == (200, "ngsi-ld=1.9", 2)
+    assert "preference-applied" not in server.get(path, **window).headers

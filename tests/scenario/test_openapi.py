@@ -38,6 +38,24 @@ def test_every_documented_parameter_is_taken_and_every_other_is_refused(server: 
         assert (status, problem["type"]) == (400, f"{PROBLEMS}InvalidRequest"), (method, path)
 
 
+def test_unknown_parameters_are_refused_too_where_a_source_has_it_all(server: Client) -> None:
+    registration = {
+        "id": "urn:ngsi-ld:ContextSourceRegistration:all",
+        "type": "ContextSourceRegistration",
+        "mode": "redirect",
+        "operations": ["redirectionOps"],
+        "endpoint": "http://127.0.0.1:59999",
+        "information": [{"entities": [{"type": "None"}]}],
+    }
+    assert server.post(f"{V1}/csourceRegistrations", registration).status == 201
+    try:
+        for method, path, _ in operations(server):
+            status, problem = asked(server, method, path, nonsense="x")
+            assert (status, problem["code"]) == (400, "http.query.unknown"), (method, path)
+    finally:
+        server.delete(f"{V1}/csourceRegistrations/{registration['id']}")
+
+
 def test_every_area_has_a_name_in_both_languages(server: Client) -> None:
     tags = {one["name"] for one in server.get("/openapi.json").json["tags"]}
     for language in ("ja", "en"):

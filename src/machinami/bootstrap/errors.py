@@ -5,6 +5,7 @@ from __future__ import annotations
 from machinami.adapters.outbound.errors import ROWS as OUTBOUND
 from machinami.adapters.postgres.embedded.errors import ROWS as EMBEDDED
 from machinami.adapters.postgres.errors import ROWS as POSTGRES
+from machinami.bootstrap.reasons import REASONS
 from machinami.citymap.errors import ROWS as CITYMAP
 from machinami.command.alarms.errors import ROWS as ALARMS
 from machinami.data.contexts.errors import ROWS as CONTEXTS
@@ -14,10 +15,11 @@ from machinami.data.matching.errors import ROWS as MATCHING
 from machinami.data.snapshots.errors import ROWS as SNAPSHOTS
 from machinami.data.subscriptions.errors import ROWS as SUBSCRIPTIONS
 from machinami.data.temporal.errors import ROWS as TEMPORAL
+from machinami.federation.distributed_subscriptions.errors import ROWS as DISTRIBUTED_SUBSCRIPTIONS
 from machinami.federation.distribution.errors import ROWS as DISTRIBUTION
 from machinami.federation.registration_subscriptions.errors import ROWS as REGISTRATION_SUBSCRIPTIONS
 from machinami.federation.registrations.errors import ROWS as REGISTRATIONS
-from machinami.kernel.error_texts import ERRORS, ErrorText, register
+from machinami.kernel.error_texts import ERRORS, ErrorText, register, register_reasons
 from machinami.kernel.errors import Kind
 from machinami.linkage.importing.errors import ROWS as IMPORTING
 from machinami.security.egress.errors import ROWS as EGRESS
@@ -142,5 +144,7 @@ def register_all() -> None:
     for rows in (
         GENERAL, OUTBOUND, EMBEDDED, POSTGRES, CITYMAP, ALARMS, CONTEXTS, ENTITIES, ENTITY_MAPS, MATCHING, SNAPSHOTS, SUBSCRIPTIONS,
         TEMPORAL, IMPORTING, EGRESS, IDENTITY, JMA, NGSI_LD, REGISTRATIONS, REGISTRATION_SUBSCRIPTIONS, DISTRIBUTION,
+        DISTRIBUTED_SUBSCRIPTIONS,
     ):  # fmt: skip
         register(rows)
+    register_reasons(REASONS)

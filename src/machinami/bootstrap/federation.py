@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from machinami.adapters.postgres.registrations import PostgresFederation
+from machinami.bootstrap.data import Data
 from machinami.bootstrap.joints import LocalEntitiesOverData
+from machinami.bootstrap.limits import copy_limits
 from machinami.data.contexts.service import Contexts
 from machinami.data.entities.service import Entities
 from machinami.data.matching import matches
+from machinami.federation.distributed_subscriptions.arrivals import Arrivals
+from machinami.federation.distributed_subscriptions.service import DistributedSubscriptions
+from machinami.federation.distribution.service import Sources
 from machinami.federation.registration_subscriptions.composing import Composer
 from machinami.federation.registration_subscriptions.ports import Lanes
 from machinami.federation.registration_subscriptions.service import RegistrationSubscriptions
@@ -64,3 +70,26 @@ def join_federation(
     )
     registrations.watch(subscriptions)
     return Federation(registrations, subscriptions)
+
+
+def join_distributed_subscriptions(
+    store: PostgresFederation, registrations: Registrations, sources: Sources, data: Data, clock: Clock, settings: Settings
+) -> tuple[DistributedSubscriptions, Arrivals]:
+    """Subscriptions of the data group, kept at sources too, and what those tell."""
+    limits = copy_limits(settings)
+    distributed = DistributedSubscriptions(
+        store,
+        registrations,
+        sources,
+        data.subscriptions,
+        data.contexts,
+        matches,
+        clock,
+        limits,
+        random.Random(),  # noqa: S311
+    )
+    own = LocalEntitiesOverData(data.entities)
+    arrivals = Arrivals(distributed, sources, data.subscriptions, data.relay, data.contexts, own, clock, limits)
+    data.subscriptions.on_change(distributed.subscription_changed)
+    registrations.on_change(distributed.registrations_changed)
+    return distributed, arrivals

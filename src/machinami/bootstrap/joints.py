@@ -18,7 +18,7 @@ from machinami.kernel.caller import Caller, system_caller
 from machinami.kernel.clock import Clock
 from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError
-from machinami.kernel.query import EntityQuery, Page
+from machinami.kernel.query import EntityQuery, Page, Selector
 from machinami.linkage.ports import Fold
 
 READ_PAGE = 1_000
@@ -63,7 +63,7 @@ def _saving(entity: Entity, fold: Fold | None) -> Decide:
 
 
 class LocalEntitiesOverData:
-    """`federation.registrations.ports.LocalEntities` over the data group's use cases."""
+    """`LocalEntities` and `OwnEntities` of federation over the data group's use cases."""
 
     def __init__(self, entities: Entities) -> None:
         self._entities = entities
@@ -71,6 +71,10 @@ class LocalEntitiesOverData:
     async def first(self, caller: Caller, query: EntityQuery) -> str | None:
         found = await self._entities.find(system_caller("federation", caller.tenant), query, Page(1))
         return found.entities[0].id if found.entities else None
+
+    async def one(self, caller: Caller, entity_id: str) -> Entity | None:
+        found = await self._entities.find(caller, EntityQuery((Selector(ids=frozenset({entity_id})),)), Page(1))
+        return found.entities[0] if found.entities else None
 
 
 class LanesOverDelivery:

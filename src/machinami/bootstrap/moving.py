@@ -67,7 +67,7 @@ class Demonstration:
         if self._profile.weather is not None:
             snapshot, stations = self._profile.weather
             at = snapshot_instant(snapshot.name)
-            count, _ = await self._core.feeds.weather(
+            count, _ = await self._core.linkage.feeds.weather(
                 self._caller, parse_snapshot(snapshot.read_bytes()), parse_stations(stations.read_bytes()), at
             )
             self._tell("weather", {"stations": count, "at": at})
@@ -76,14 +76,14 @@ class Demonstration:
             paths = sorted(path for path in folder.rglob("*") if path.suffix in SHEET_ENDINGS)
             files = tuple(UploadedFile(str(path.relative_to(folder)), path.read_bytes()) for path in paths)
             began = self._core.clock.monotonic()
-            run = await self._core.imports.carry_out(self._caller, ImportRequest(files, self._profile.view.code))
+            run = await self._core.linkage.imports.carry_out(self._caller, ImportRequest(files, self._profile.view.code))
             self._tell("imported", {"run": run, "seconds": self._core.clock.monotonic() - began})
 
     async def _simulate(self) -> None:
         while self._profile.gauges or self._profile.buses:
             now = self._core.clock.now()
             entities = [gauge(plan, now) for plan in self._profile.gauges] + [bus(plan, now) for plan in self._profile.buses]
-            await self._core.feeds.movement(self._caller, entities)
+            await self._core.linkage.feeds.movement(self._caller, entities)
             await asyncio.sleep(self._profile.simulation_every_s)
 
     async def _replay(self, replay: Replay) -> None:
@@ -99,4 +99,4 @@ class Demonstration:
         for due in plan:
             await asyncio.sleep(max(0.0, due.after_s - (self._core.clock.monotonic() - began)))
             self._tell("telegram", {"title": titles[due.message.name], "sent_at": due.message.sent_at})
-            await self._core.feeds.telegram(self._caller, due.message.body, "replay", self._run)
+            await self._core.linkage.feeds.telegram(self._caller, due.message.body, "replay", self._run)

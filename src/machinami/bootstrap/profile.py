@@ -6,15 +6,21 @@ import json
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from machinami.citymap.model import CityView, Credit, Domain, Layer
 from machinami.command.alarms.conditions import Rule
 from machinami.command.alarms.rule_files import parse_rules
 from machinami.kernel.errors import Refusal
-from machinami.linkage.feeds.simulation import BusPlan, GaugePlan
-from machinami.linkage.importing.catalogue import find_town
+from machinami.kernel.late import Late
 from machinami.standards.alerts import term
+
+if TYPE_CHECKING:
+    from machinami.linkage.feeds import simulation
+    from machinami.linkage.importing import catalogue
+else:
+    simulation = Late("machinami.linkage.feeds.simulation")
+    catalogue = Late("machinami.linkage.importing.catalogue")
 
 PACKAGE = Path(__file__).resolve().parent.parent
 TOWN_ZOOM = 11.5
@@ -42,8 +48,8 @@ class Profile:
     opendata: Path | None
     weather: tuple[Path, Path] | None
     replays: tuple[Replay, ...]
-    gauges: tuple[GaugePlan, ...]
-    buses: tuple[BusPlan, ...]
+    gauges: tuple[simulation.GaugePlan, ...]
+    buses: tuple[simulation.BusPlan, ...]
     simulation_every_s: float
 
 
@@ -74,7 +80,7 @@ def plain_profile(town: str = "") -> Profile:
     """A city without a profile of its own: only its name and where it lies, or not even that (`town` "")."""
     view = CityView("", "", "新しいまち", "New town", (137.0, 37.5), 4.6, (), ())
     if town:
-        found = find_town(town)
+        found = catalogue.find_town(town)
         placed = found.longitude is not None and found.latitude is not None
         center = (found.longitude or 0.0, found.latitude or 0.0) if placed else view.center
         view = CityView("", found.code, found.name, found.name, center, TOWN_ZOOM if placed else view.zoom, (), ())
@@ -101,7 +107,8 @@ def _profile(folder: Path, document: dict[str, Any]) -> Profile:
         domains=tuple(Domain(**row) for row in document.get("domains", [])),
         layers=layers,
     )
-    simulation = document.get("simulation", {})
+    moving = document.get("simulation", {})
+    buses = [{**row, "route": tuple((lon, lat) for lon, lat in row["route"])} for row in moving.get("buses", [])]
     weather = document.get("weather")
     rules, areas, opendata = folder / "rules.json", folder / "areas.json", document.get("opendata")
     return Profile(
@@ -112,11 +119,9 @@ def _profile(folder: Path, document: dict[str, Any]) -> Profile:
         opendata=folder / opendata["folder"] if opendata else None,
         weather=(folder / weather["snapshot"], folder / weather["stations"]) if weather else None,
         replays=tuple(_replay(folder, row) for row in document.get("replays", [])),
-        gauges=tuple(GaugePlan(**{**row, "location": tuple(row["location"])}) for row in simulation.get("gauges", [])),
-        buses=tuple(
-            BusPlan(**{**row, "route": tuple((lon, lat) for lon, lat in row["route"])}) for row in simulation.get("buses", [])
-        ),
-        simulation_every_s=simulation.get("every_s", 2.0),
+        gauges=tuple(simulation.GaugePlan(**{**row, "location": tuple(row["location"])}) for row in moving.get("gauges", [])),
+        buses=tuple(simulation.BusPlan(**row) for row in buses),
+        simulation_every_s=moving.get("every_s", 2.0),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from machinami.citymap.features import NAME, feature, label_of, name_of, point_of
@@ -27,14 +27,14 @@ RESULTS_MAX: Final = 30
 
 
 class CityMap:
-    """The layers of one city. `areas` maps area codes of alarms to GeoJSON geometries; `names` (ja, en) name types.
+    """The layers of one city. `areas` maps area codes of alarms to GeoJSON geometries; `names()` (ja, en) name types.
 
     A type that has places but no layer in the profile gets one by itself (con-E3).
     """
 
     def __init__(
         self, view: CityView, entities: MapEntities, alarms: MapAlarms, areas: Mapping[str, Any],
-        names: Mapping[str, tuple[str, str]],
+        names: Callable[[], Mapping[str, tuple[str, str]]],
     ) -> None:  # fmt: skip
         self.view = view
         self._names = names
@@ -71,7 +71,7 @@ class CityMap:
 
     def _automatic(self, kind: str) -> Layer:
         short = kind.rpartition("/")[2]
-        ja, en = self._names.get(kind, (short, short))
+        ja, en = self._names().get(kind, (short, short))
         return Layer(f"{AUTOMATIC}{kind}", OTHER.id, ja, en, kind, "#5b6470", "place", 10_000, visible=True)
 
     async def _has_places(self, caller: Caller, kind: str) -> bool:
@@ -152,8 +152,8 @@ class CityMap:
             rows.append(
                 {
                     "type": short, "iri": kind, "count": count,
-                    "name_ja": layers[0].ja if layers else self._names.get(kind, (short, short))[0],
-                    "name_en": layers[0].en if layers else self._names.get(kind, (short, short))[1],
+                    "name_ja": layers[0].ja if layers else self._names().get(kind, (short, short))[0],
+                    "name_en": layers[0].en if layers else self._names().get(kind, (short, short))[1],
                 }
             )  # fmt: skip
         return rows

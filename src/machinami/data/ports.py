@@ -71,9 +71,9 @@ class EntityStore(Protocol):
         """All types that have entities, by name."""
 
     async def name_uses(self, tenant: str, *, of_type: str | None = None, attribute: str | None = None) -> list[NameUse]:
-        """The uses of types and attributes as committed, all or those of one type or attribute; none with count 0.
+        """The uses of types and attributes as committed, in no order: type by type, or those of one type or attribute.
 
-        In order of (type, attribute, kind). What has expired counts until it is swept.
+        Totals over all types come with an attribute or by type "". None has count 0. What has expired counts until it is swept.
         """
 
     async def changes(self, after: Cursor, limit: int) -> list[Change]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
 from machinami.kernel.entity import Entity, Instance
 
@@ -59,10 +59,22 @@ class Change:
         return frozenset(one.attribute for one in self.instances)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a committed mutation came to; `detail` is the decision's own outcome."""
+class Told(NamedTuple):
+    """A committed change whose place in the log is not known yet; `entity` and `instances` as in `Change`."""
 
-    kind: ChangeKind | None
-    entity: Entity | None
-    detail: Any = field(default=None)
+    tenant: str
+    entity: Entity
+    kind: ChangeKind
+    instances: tuple[InstanceChange, ...]
+    principal: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A transaction that this process committed, with its changes in the order of the log and their size in it."""
+
+    transaction: int
+    at: datetime
+    told: list[Told]
+    size_bytes: int

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from machinami.kernel.change import Change, Cursor
+from machinami.kernel.change import Change, Commit, Cursor, Told
 from machinami.kernel.errors import MachinamiError
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 500
 POLL_S: Final = 1.0
+CATCH_UP_BATCHES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,13 @@ class Interest:
 
     `wanted` says whether somebody does, `newest` gives the log's end, `skip` makes a move of the cursor durable. The end
     is looked up before `wanted` is asked: who begins to wait after that is told of everything that comes later.
+    `concerned` says whether something may follow from a change; changes from which nothing does are read later, many at once.
     """
 
     wanted: Callable[[], bool]
     newest: Callable[[], Awaitable[Cursor]]
     skip: Callable[[Cursor, Cursor], Awaitable[None]]
+    concerned: Callable[[Told], bool] = lambda _: True
 
 
 class ChangeReader:
@@ -51,23 +54,27 @@ class ChangeReader:
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._cursor: Cursor | None = None
+        self._due = self._unread = 0
         self.handled = 0
 
-    def wake(self) -> None:
-        """There may be new changes."""
-        if self._interest is None or self._interest.wanted():
+    def wake(self, commits: Sequence[Commit] = ()) -> None:
+        """There may be new changes: those of the commits, or others."""
+        if self._interest is None or (self._interest.wanted() and (not commits or self._pressing(commits, self._interest))):
             self._wake.set()
 
-    async def skip_ahead(self) -> None:
-        """Leave everything committed so far unread, if nobody waits for it: before the first one begins to wait."""
+    async def catch_up(self) -> None:
+        """Have what was committed so far behind oneself, before one more begins to wait for what comes.
+
+        A backlog, as after a long halt, is not waited for.
+        """
         async with self._turn:
-            if self._cursor is None:
-                self._cursor = await self._start()
-            await self._skipped(self._cursor)
+            for _ in range(CATCH_UP_BATCHES):
+                if not await self._step():
+                    return
 
     def restart(self) -> None:
         """Ask `start` again before the next batch (the store was emptied)."""
-        self._cursor = None
+        self._cursor, self._due = None, 0
         self._wake.set()
 
     async def run(self) -> None:
@@ -92,7 +99,7 @@ class ChangeReader:
     async def _step(self) -> bool:
         if self._cursor is None:
             self._cursor = await self._start()
-        cursor = self._cursor
+        cursor, self._unread = self._cursor, 0
         changes = [] if await self._skipped(cursor) else await self._read(cursor, BATCH)
         if changes:
             await self._handle(cursor, changes)
@@ -102,6 +109,17 @@ class ChangeReader:
         if self._idle is not None:
             await self._idle()
         return len(changes) == BATCH
+
+    def _pressing(self, commits: Sequence[Commit], interest: Interest) -> bool:
+        """Whether to read at once: something follows from a commit that is not behind the cursor yet, or many wait.
+
+        The log shows a commit only when all that began before it have ended.
+        """
+        for commit in commits:
+            self._unread += len(commit.told)
+            if commit.transaction > self._due and any(map(interest.concerned, commit.told)):
+                self._due = commit.transaction
+        return self._unread >= BATCH or self._cursor is None or self._cursor.transaction < self._due
 
     async def _skipped(self, cursor: Cursor) -> bool:
         if self._interest is None or self._interest.wanted():

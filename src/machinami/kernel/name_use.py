@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NameUse:
     """How many instances of an attribute of one kind (`Property`, …) entities of a type have; names are expanded.
 
-    `attribute` "" (with `kind` "") counts the entities themselves; `type` "" stands for entities of any type.
+    `attribute` "" (with `kind` "") counts the entities themselves; `type` "" stands for entities of any type. Not
+    frozen: a city has thousands of them, and making a frozen one takes three times as long.
     """
 
     type: str

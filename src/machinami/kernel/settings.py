@@ -169,6 +169,27 @@ TABLE: Final[tuple[Setting, ...]] = (
         "Entities taken from one context source for one query.",
         "一つの検索で一つの情報源から受け取るエンティティ数の上限。",
     ),
+    Setting(
+        "federation_instances_max",
+        "instances",
+        100_000,
+        "Attribute instances of one place that a query of histories over context sources may put together.",
+        "情報源をまたぐ時系列の検索で、一か所からまとめられる属性インスタンス数の上限。",
+    ),
+    Setting(
+        "federation_split_entities",
+        "",
+        False,
+        "Whether one entity may be spread over several context sources, where a subscription doesn't say (splitEntities).",
+        "購読に splitEntities の指定がないとき、一つのエンティティが複数の情報源に分かれていることがあるとみなすか。",
+    ),
+    Setting(
+        "public_url",
+        "",
+        "",
+        "Where context sources reach this broker with their notifications; empty: where the subscriber reached it.",
+        "情報源がこのブローカーへ通知を送るときのアドレス。空のときは、購読を作った要求のアドレスを使う。",
+    ),
     # the writer
     Setting(
         "commit_mutations_max",
@@ -183,6 +204,13 @@ TABLE: Final[tuple[Setting, ...]] = (
         10_000,
         "Entities kept in memory for reading and merging.",
         "読み取りと更新のために記憶しておくエンティティ数。",
+    ),
+    Setting(
+        "changes_kept_bytes_max",
+        "bytes",
+        8_000_000,
+        "Committed changes kept in memory for subscriptions, alarm rules and live pages; older ones they read from the store.",
+        "購読・警報規則・ライブ画面のために記憶しておく確定済みの変更の大きさ。それより古いものはストアから読む。",
     ),
     Setting(
         "commit_queue_max",

@@ -82,7 +82,9 @@ class MemoryEntityStore:
             names = [("", "")] + [(name, one["type"]) for name, many in entity.attributes.items() for one in many]
             for use in [(kind, *name) for kind in ("", *entity.types) for name in names if owner == tenant]:
                 counts[use] = counts.get(use, 0) + 1
-        found = [NameUse(*use, count) for use, count in sorted(counts.items())]
+        found = [NameUse(*use, count) for use, count in counts.items()]
+        if of_type is None and attribute is None:
+            return [one for one in found if one.type]
         return [one for one in found if of_type in (None, one.type) and attribute in (None, one.attribute)]
 
     async def changes(self, after: Cursor, limit: int) -> list[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -11,12 +12,14 @@ import pytest
 
 import machinami
 from machinami.bootstrap.errors import register_all
+from machinami.bootstrap.reasons import REASONS
 from machinami.entrypoints.http.errors import ROWS
 from machinami.entrypoints.http.problems import STATUS, problem_document
-from machinami.kernel.error_texts import ERRORS, describe, register
+from machinami.kernel.error_texts import ERRORS, describe, reason_in_japanese, register
 from machinami.kernel.errors import Kind, MachinamiError
 
 SOURCE = Path(machinami.__file__).parent
+_REASONED = ("reason", "wanted")
 RAISERS = frozenset({"Refusal", "Unavailable", "MachinamiError"})
 
 register_all()
@@ -42,6 +45,73 @@ def fields(template: str) -> frozenset[str]:
 
 
 CODES = list(literal_codes())
+OTHERS_REASONS = frozenset({"HTTP {}", "{}: {}", "id", "on", "sysAttrs"})
+"""Names of the API and of settings, and what a library said: the same in both languages."""
+
+
+def pieces(value: ast.expr) -> list[str]:
+    """The texts that an expression may be; `{}` stands for what is filled in."""
+    match value:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.JoinedStr(values=values):
+            return ["".join(str(one.value) if isinstance(one, ast.Constant) else "{}" for one in values)]
+        case ast.IfExp(body=body, orelse=orelse):
+            return [*pieces(body), *pieces(orelse)]
+    return []
+
+
+def reasons() -> dict[str, str]:
+    """Each reason in the source, written as a parameter of an error or handed to a function that makes it one."""
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
+    nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    makers: dict[str, int] = {}
+    for _, node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [one.arg for one in node.args.args if one.arg != "self"]
+            keywords = [one for call in ast.walk(node) if isinstance(call, ast.Call) for one in call.keywords]
+            handed = [one.value.id for one in keywords if one.arg in _REASONED and isinstance(one.value, ast.Name)]
+            makers |= {node.name: names.index(one) for one in handed if one in names}
+    found: dict[str, str] = {}
+    for path, node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in _REASONED:
+            found |= {text: f"{path.relative_to(SOURCE)}:{node.lineno}" for text in pieces(node.value)}
+        if isinstance(node, ast.Call):
+            place = makers.get(node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", ""))
+            given = [one.value for one in node.keywords if one.arg in _REASONED]
+            given += [] if place is None else node.args[place : place + 1]
+            found |= {text: f"{path.relative_to(SOURCE)}:{node.lineno}" for one in given for text in pieces(one)}
+    return found
+
+
+def test_each_reason_in_the_source_is_said_in_japanese_and_no_other() -> None:
+    found = {text: place for text, place in reasons().items() if text not in OTHERS_REASONS}
+    assert len(found) > 100
+    assert {text: place for text, place in found.items() if text not in REASONS} == {}
+    assert REASONS.keys() - found.keys() == set()
+    said = {text: reason_in_japanese(text.replace("{}", "5")) for text in found}
+    assert [text for text in found if said[text] == text.replace("{}", "5")] == []
+    assert {text for text, said in REASONS.items() if text.count("{}") != said.format(*["\0"] * 9).count("\0")} == set()
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("it must be a URI", "URI にしてください"),
+        ("it must be one of normalized, concise", "normalized, concise のいずれかにしてください"),
+        ("'x' is not expected here", "ここに 'x' は書けません"),
+        ("it must be an object with a, b only", "a, b だけを使ったオブジェクトにしてください"),
+        ('each item must be {"key": text, "value": text}', '各要素は {"key": 文字列, "value": 文字列} にしてください'),
+        ("Connection refused", "Connection refused"),
+        ("{} is none of a, b", "{} は a, b のいずれでもありません"),
+        ("it must be {x} or {0}", "{x} or {0} にしてください"),
+    ],
+)
+def test_reason_in_japanese(reason: str, said: str) -> None:
+    assert reason_in_japanese(reason) == said
+    error = MachinamiError("ngsi_ld.attribute.not_valid", attribute="a", reason=reason)
+    assert describe(error, "ja")[0] == f"属性 a: {said}。"
+    assert describe(error, "en")[0] == f"Attribute a: {reason}."
 
 
 def test_the_scan_sees_the_source() -> None:
@@ -59,6 +129,13 @@ def test_each_raised_error_brings_what_its_texts_name() -> None:
         if given is not None and code in ERRORS and (wanted := all_fields(code)) - given
     ]
     assert missing == []
+
+
+def test_each_registered_code_is_made_somewhere() -> None:
+    source = "".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py") if path.name != "errors.py")
+    whole = set(re.findall(r'"([a-z0-9_]+(?:\.[a-z0-9_]+)+)"', source))
+    beginnings = tuple(re.findall(r'f"((?:[a-z0-9_]+\.)+)\{', source))
+    assert [code for code in ERRORS if code not in whole and not code.startswith(beginnings)] == []
 
 
 def all_fields(code: str) -> frozenset[str]:

@@ -13,8 +13,11 @@ import pytest
 from fake_alarm_store import FakeAlarmStore
 
 from machinami.bootstrap import joints
-from machinami.bootstrap.core import Core, Options, dsn_arguments, lane_limits
+from machinami.bootstrap.core import Core
+from machinami.bootstrap.database import dsn_arguments
 from machinami.bootstrap.joints import CityEntitiesOverData, MapAlarmsOverCommand, MapEntitiesOverData
+from machinami.bootstrap.limits import lane_limits
+from machinami.bootstrap.options import Options
 from machinami.command.alarms.model import AlarmEvent, AlarmKey, Effect, Severity
 from machinami.command.alarms.service import Alarms
 from machinami.data.delivery.model import LaneLimits
@@ -222,4 +225,3 @@ async def test_health_fails_when_a_task_broke_but_not_when_it_has_done_its_work(
     assert core.health()["status"] == "fail"
     assert core.health()["tasks"] == {"demonstration data": True, "replay 1": False}
     assert "replay 1 ended with an error" in caplog.text
-    core._tasks.clear()

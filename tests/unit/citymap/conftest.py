@@ -86,7 +86,11 @@ def alarms() -> Alarms:
 def city(store: MemoryEntityStore, alarms: Alarms) -> CityMap:
     entities = MapEntitiesOverData(Entities(store, VirtualClock(START)))
     return CityMap(
-        VIEW, entities, alarms, {"590": {"type": "Point", "coordinates": [134.0, 34.3]}}, {term("Park"): ("公園", "Parks")}
+        VIEW,
+        entities,
+        alarms,
+        {"590": {"type": "Point", "coordinates": [134.0, 34.3]}},
+        lambda: {term("Park"): ("公園", "Parks")},
     )
 
 

@@ -32,6 +32,7 @@ class MemoryStore:
         self.letters: list[Letter] = []
         self.counted: dict[str, Figures] = {}
         self.down = False
+        self.due: dict[tuple[str, str], datetime] = {}
         self._number = 0
 
     async def load(self, kind: str, after: int, limit: int) -> tuple[list[tuple[str, int, dict[str, Any]]], int]:
@@ -52,8 +53,14 @@ class MemoryStore:
         self.letters += letters
         return number
 
-    async def send_if_idle(self, letter: Letter) -> bool:
+    async def periods(self) -> Mapping[tuple[str, str], datetime]:
+        return dict(self.due)
+
+    async def send_in_time(self, letter: Letter, old: datetime | None, new: datetime) -> bool:
         await self._yield()
+        key = (letter.tenant, letter.subscription_id)
+        assert self.due.get(key) == old
+        self.due[key] = new
         self.letters.append(letter)
         return True
 

@@ -11,14 +11,14 @@ ROWS: Final[dict[str, ErrorText]] = {
     "outbound.fetch.failed": ErrorText(
         Kind.UNAVAILABLE,
         "{url} could not be fetched: {reason}.",
-        "{url} を取得できませんでした: {reason}",
+        "{url} を取得できませんでした: {reason}。",
         "Check the address and that its server answers, then try again.",
         "アドレスと、相手のサーバーが応答することを確認してから、もう一度試してください。",
     ),
     "outbound.fetch.denied": ErrorText(
         Kind.FORBIDDEN,
         "{url} may not be fetched: {reason}.",
-        "{url} の取得は許可されていません: {reason}",
+        "{url} の取得は許可されていません: {reason}。",
         "If this address is meant, an administrator adds its network to the setting egress_allow.",
         "このアドレスで正しい場合は、管理者が設定 egress_allow にそのネットワークを追加してください。",
     ),

@@ -29,6 +29,10 @@ UNREACHABLE = (
 REQUIRED_SETTINGS = {"fsync": "on", "full_page_writes": "on"}
 MAJOR_MIN = 15
 SESSION = {"application_name": "machinami", "timezone": "UTC", "jit": "off", "plan_cache_mode": "auto"}
+READING = {"enable_seqscan": "off", "enable_bitmapscan": "off", "work_mem": "16MB"}
+"""For the pool: rows are reached by the key of an index that covers them, and walked in its order. Without these a plan rests
+on how many rows the server guesses, which is wrong by orders of magnitude until a while after a large import; a plan kept from
+the time when the table was small stays wrong as long. What is sorted or hashed within our bounds stays in memory."""
 
 
 def encode_jsonb(document: Any) -> bytes:
@@ -73,7 +77,7 @@ class Pool:
         """Make the pool and read back the settings that durability rests on."""
 
         async def fresh(*_: Any, **__: Any) -> asyncpg.Connection:
-            return await asyncpg.connect(**self._arguments(), server_settings=SESSION, timeout=10.0)
+            return await asyncpg.connect(**self._arguments(), server_settings=SESSION | READING, timeout=10.0)
 
         try:
             self._pool = await asyncpg.create_pool(
@@ -88,7 +92,7 @@ class Pool:
             await self._pool.close()
 
     async def run(self, work: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Any:
-        """Run `work` on a connection; one retry when the server restarted under an idle connection."""
+        """Run `work` on a connection; one retry when the server restarted under it or undid it as a deadlock."""
         if self._pool is None:
             raise Unavailable("data.store.unavailable", reason="not open")
         for attempt in (1, 2):
@@ -99,6 +103,9 @@ class Pool:
                 raise Refusal("data.query.too_slow", seconds=self._timeout_s) from error
             except asyncpg.DataError as error:
                 raise Refusal("data.store.value_refused", reason=str(error)[:200]) from error
+            except asyncpg.DeadlockDetectedError as error:
+                if attempt == 2:
+                    raise Unavailable("data.store.conflict", tries="2") from error
             except UNREACHABLE as error:
                 if attempt == 2 or isinstance(error, TimeoutError):
                     raise Unavailable("data.store.unavailable", reason=type(error).__name__) from error

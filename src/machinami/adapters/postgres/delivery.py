@@ -71,6 +71,11 @@ class PostgresDeliveries:
             await self._cursors.advance(connection, consumer, old, new)
             await self.insert(connection, rows)
 
+    async def queue(self, rows: Sequence[Delivery]) -> None:
+        """Queue rows that nothing else is to be stored with."""
+        async with self._pool.transaction() as connection:
+            await self.insert(connection, rows)
+
     async def insert(self, connection: asyncpg.Connection, rows: Sequence[Delivery]) -> None:
         """Queue rows within the caller's transaction, in order; their `number` and `attempts` are not looked at.
 

@@ -18,7 +18,7 @@ from machinami.data.entities.decisions import ChangeSet, Decision, Edit, Keep, P
 from machinami.data.entities.expiry import expiries, expiries_of
 from machinami.data.entities.past import history_of, kept_instance
 from machinami.data.ports import Mutation
-from machinami.kernel.change import ChangeKind, InstanceChange
+from machinami.kernel.change import ChangeKind, Commit, InstanceChange, Told
 from machinami.kernel.clock import iso
 from machinami.kernel.entity import Entity, Instance, to_document
 from machinami.kernel.ids import shard_of
@@ -50,7 +50,9 @@ _NUMBERS: Final = {
 """Columns of numbers travel as array literals: the driver looks at each element of an array, a text it only copies."""
 
 _PLACES: Final = (f"${n}::text::{_NUMBERS[name]}[]" if name in _NUMBERS else f"${n}" for n, name in enumerate(COLUMNS, start=1))
-CALL: Final = f"select write_group({', '.join(_PLACES)}, ${len(COLUMNS) + 1})"
+CALL: Final = f"select write_group({', '.join(_PLACES)}, ${len(COLUMNS) + 1}), pg_current_xact_id()"
+"""Gives the entities' sequences and the transaction."""
+
 _NAMES: Final = "note_name_use({}, {}, {}, {}, {})"
 _EXPIRY: Final = "note_attribute_expiry({}, {}, {})"
 """Called beside `write_group`, in its transaction, by the groups that have something to note."""
@@ -67,6 +69,7 @@ class _Entry:
     place: int
     changed_names: set[str] = field(default_factory=set)
     log: list[_LogRow] = field(default_factory=list)
+    told: list[tuple[Put | Remove, Mutation]] = field(default_factory=list)
     history: list[InstanceChange] = field(default_factory=list)
     changes: list[InstanceChange] = field(default_factory=list)
     edits: tuple[Edit, ...] = ()
@@ -122,6 +125,7 @@ class Group:
         entry.changes.extend(decision.changed.instances)
         entry.history.extend(history_of(decision, self._now_text))
         entry.log.append(row)
+        entry.told.append((decision, mutation))
         return decision
 
     def copy(self, tenant: str, entity: Entity) -> None:
@@ -144,16 +148,22 @@ class Group:
         after: dict[Key, Entity | None] = {}
         for entry in self._entries:
             entity = entry.current
-            if entity is not None and entity.sequence != sequences[entry.place]:
-                entity = Entity(
-                    entity.id, entity.types, entity.attributes, entity.scopes, entity.created_at, entity.modified_at,
-                    entity.expires_at, entity.version, sequences[entry.place],
-                )  # fmt: skip
-            after[(entry.tenant, entry.id)] = entity
+            after[(entry.tenant, entry.id)] = None if entity is None else _numbered(entity, sequences[entry.place])
         return list(after.items())
 
-    def statement(self) -> tuple[str, list[Any], bool]:
-        """The one statement that writes the group, its arguments, and whether it notes changed uses of names."""
+    def commit(self, transaction: int, sequences: list[int]) -> Commit:
+        """What readers of the change log are told once the group is committed."""
+        told, size = [], 0
+        for entry in self._entries:
+            sequence = sequences[entry.place]
+            for (decision, mutation), row in zip(entry.told, entry.log, strict=True):
+                entity, changed = _numbered(decision.entity, sequence), decision.changed
+                told.append(Told(entry.tenant, entity, changed.kind, changed.instances, mutation.principal, mutation.label))
+                size += len(row[2]) + len(row[3])
+        return Commit(transaction, self.now, told, size)
+
+    def statement(self) -> tuple[str, list[Any], int]:
+        """The one statement that writes the group, its arguments, and how many changed uses of names it notes."""
         sql, arguments = CALL, wire(self.parameters())
         names = columns(self._shapes)
         expiry = [list(column) for column in zip(*((*key, at) for key, at in self._expiry.items()), strict=True)]
@@ -161,7 +171,7 @@ class Group:
             if noted:
                 places = [f"${place}" for place in range(len(arguments) + 1, len(arguments) + len(noted) + 1)]
                 sql, arguments = f"{sql}, {call.format(*places)}", arguments + noted
-        return sql, arguments, bool(names)
+        return sql, arguments, len(names[0]) if names else 0
 
     def parameters(self) -> list[Any]:
         """The arguments of `CALL`, in order."""
@@ -249,6 +259,16 @@ def wire(parameters: list[Any]) -> list[Any]:
         "{" + ",".join(map(repr, values)) + "}" if name in _NUMBERS else values
         for name, values in zip((*COLUMNS, ""), parameters, strict=True)
     ]
+
+
+def _numbered(entity: Entity, sequence: int) -> Entity:
+    """The entity with the sequence that the store gave it."""
+    if entity.sequence == sequence:
+        return entity
+    return Entity(
+        entity.id, entity.types, entity.attributes, entity.scopes, entity.created_at, entity.modified_at,
+        entity.expires_at, entity.version, sequence,
+    )  # fmt: skip
 
 
 def _log_row(entity: Entity, changed: ChangeSet, mutation: Mutation) -> _LogRow:

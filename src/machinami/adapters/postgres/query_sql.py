@@ -6,6 +6,10 @@ walk together; else those of medium size are put together once; else most entiti
 an attribute or all entities. Each candidate is then decided exactly on its document by `data.matching` inside the store,
 within a budget. So the plan never rests on the server's statistics, no step reads more than it is bounded to, and this module
 may leave out what the index tables don't know.
+
+Nor do the server's own plans rest on them (right after a large import there are none): a step that looks something up once
+per row is a subquery ending in `offset 0`, which the server never joins in another way, and the sessions that read prefer
+walking an index in order to a bitmap of it (`connection.READING`).
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ MEDIUM_ROWS_MAX: Final = 200_000
 MEDIUM_NARROWINGS_MAX: Final = 20
 """With more narrowings than these, none of them small, a query is not looked at more closely."""
 UNION: Final = " union "
+EXPIRED: Final = "select e.sequence from entity e where e.tenant = ? and e.expires_at <= ?"
 QUERY_CELLS_MAX: Final = 64
 """Cells that cover a queried area: more than a stored geometry has, because each candidate outside costs a document."""
 CORE: Final = "https://uri.etsi.org/ngsi-ld/"
@@ -144,12 +149,14 @@ class Plan:
         found = _together(self.tree, iter(sizes), most)
         if found is None:
             return None
-        rows = Sql(f"select distinct sequence from ({found.text}) n", found.parameters)  # noqa: S608
-        if self.type is None:
-            return rows
+        rows = Sql(f"select distinct sequence from ({found.text}) n order by sequence", found.parameters)  # noqa: S608
+        return rows if self.type is None else self._typed(rows)
+
+    def _typed(self, rows: Sql) -> Sql:
+        """Those of the sequences that are entities of the plan's type."""
         return Sql(
             f"select d.sequence from ({rows.text}) d where exists (select 1 from entity_type t"  # noqa: S608
-            " where t.tenant = ? and t.type = ? and t.sequence = d.sequence)",
+            " where t.tenant = ? and t.type = ? and t.sequence = d.sequence offset 0)",
             (*rows.parameters, self.tenant, self.type),
         )
 
@@ -170,41 +177,42 @@ class Plan:
 
     def chosen(self, places: list[int]) -> Sql:
         """The entities of these sequences, as `page` has them."""
-        return Sql(
-            "select e.sequence as place, e.sequence, e.version, e.document from entity e"
-            " where e.tenant = ? and e.sequence = any(?::bigint[]) order by e.sequence",
-            (self.tenant, places),
-        )
+        return self._documents(Sql("select sequence from unnest(?::bigint[]) as p(sequence)", (places,)))
 
     def page(self, driver: Sql, after: int, rows: int) -> Sql:
         """Candidates behind `after`: `place` is the walked sequence; the other columns are null if it is gone."""
+        return self._documents(self.places(driver, after, rows))
+
+    def _documents(self, places: Sql) -> Sql:
         return Sql(
-            f"select c.sequence as place, e.sequence, e.version, e.document from (select sequence from ({driver.text}) d"  # noqa: S608
-            " where sequence > ? order by sequence limit ?) c left join entity e on e.tenant = ? and e.sequence = c.sequence"
+            f"select c.sequence as place, e.sequence, e.version, e.document from ({places.text}) c"  # noqa: S608
+            " left join lateral (select * from entity e where e.tenant = ? and e.sequence = c.sequence offset 0) e on true"
             " order by c.sequence",
-            (*driver.parameters, after, rows, self.tenant),
+            (*places.parameters, self.tenant),
         )
 
     def skip(self, driver: Sql, after: int, rows: int, now: Any) -> Sql:
         """The sequence of the last of `rows` entities behind `after` that have not expired, of an exact plan; none if fewer."""
         return Sql(
-            f"select sequence from ({driver.text}) d where sequence > ? and sequence not in (select e.sequence from entity e"  # noqa: S608
-            " where e.tenant = ? and e.expires_at <= ?) order by sequence offset ? limit 1",
+            f"select sequence from ({driver.text}) d where sequence > ? and sequence not in ({EXPIRED})"  # noqa: S608
+            " order by sequence offset ? limit 1",
             (*driver.parameters, after, self.tenant, now, rows - 1),
         )
 
-    def count(self, driver: Sql, now: Any) -> Sql:
+    def count(self, now: Any) -> Sql:
         """The number of entities of an exact plan (see `exact`) that have not expired: as discovery counts them, less those
         that wait for the sweep.
         """
         kind = self.type or ""
+        expired = Sql(EXPIRED, (self.tenant, now))
+        if self.type is not None:
+            expired = self._typed(expired)
         return Sql(
             "select coalesce((select sum(count) from name_use where tenant = ? and type = ? and attribute = ''), 0)"  # noqa: S608
             " + coalesce((select sum(d.delta) from name_use_change c, unnest(c.type, c.attribute, c.delta)"
             " as d(type, attribute, delta) where c.tenant = ? and d.type = ? and d.attribute = ''), 0)"
-            " - (select count(*) from entity e where e.tenant = ? and e.expires_at <= ?"
-            f" and e.sequence in (select sequence from ({driver.text}) x))",
-            (self.tenant, kind, self.tenant, kind, self.tenant, now, *driver.parameters),
+            f" - (select count(*) from ({expired.text}) x)",
+            (self.tenant, kind, self.tenant, kind, *expired.parameters),
         )
 
 
@@ -284,8 +292,8 @@ def _selector_ids(tenant: str, query: EntityQuery) -> Sql | None:
         return None
     wanted = sorted(ids)
     return Sql(
-        "select e.sequence from unnest(?::smallint[], ?::text[]) as k(shard, id)"
-        " join entity e on e.tenant = ? and e.shard = k.shard and e.id = k.id",
+        "select e.sequence from unnest(?::smallint[], ?::text[]) as k(shard, id) cross join lateral"
+        " (select e.sequence from entity e where e.tenant = ? and e.shard = k.shard and e.id = k.id offset 0) e",
         ([shard_of(tenant, one) for one in wanted], wanted, tenant),
     )
 
@@ -352,16 +360,13 @@ def _geo(tenant: str, geo: GeoQuery) -> Sql:
         lon, lat = (box.west + box.east) / 2, (box.south + box.north) / 2
         boxes = cells.box_around(lon, lat, (geo.distance_m_max or 0.0) + cells.reach_m(box))
     covering = [cell for one in boxes for cell in cells.cover(one, QUERY_CELLS_MAX)]
-    path = path_key(geo.property_name)
-    lows, highs = zip(*cells.ranges(covering), strict=True)
-    inside = Sql(
-        "select c.sequence from unnest(?::bigint[], ?::bigint[]) as r(low, high)"
-        " join entity_cell c on c.tenant = ? and c.path = ? and c.cell between r.low and r.high",
-        (lows, highs, tenant, path),
+    wanted = cells.ranges(covering) + [(cell, cell) for cell in cells.ancestors(covering)]
+    lows, highs = zip(*wanted, strict=True)
+    return Sql(
+        "select c.sequence from unnest(?::bigint[], ?::bigint[]) as r(low, high) cross join lateral (select c.sequence"
+        " from entity_cell c where c.tenant = ? and c.path = ? and c.cell between r.low and r.high offset 0) c",
+        (lows, highs, tenant, path_key(geo.property_name)),
     )
-    rows = "select sequence from entity_cell where tenant = ? and path = ? and cell"
-    larger = Sql(f"{rows} = any(?::bigint[])", (tenant, path, cells.ancestors(covering)))
-    return joined(UNION, [inside, larger])
 
 
 def _scope(tenant: str, scope: ScopeQuery) -> Sql:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from machinami.adapters.postgres.connection import Pool, encode_jsonb
@@ -17,8 +18,6 @@ returning number"""
 _CHANGE: Final = "update record set document = $4 where tenant = $1 and kind = $2 and key = $3 returning number"
 _REMOVE: Final = "delete from record where tenant = $1 and kind = $2 and key = $3 returning number"
 _FORGET: Final = "delete from registration_state where tenant = $1 and registration_id = $2"
-_WAITING: Final = """select exists (
-  select 1 from delivery where tenant = $1 and subscription_id = $2 and dead_at is null)"""
 _FIGURES: Final = """select registration_id, times_sent, times_failed, last_success, last_failure, failed
 from registration_state where tenant = $1 and registration_id = any($2::text[])"""
 # Only of registrations that are there: one that was removed meanwhile must not come back as figures.
@@ -65,13 +64,15 @@ class PostgresFederation:
             self._on_queued()
         return int(number)
 
-    async def send_if_idle(self, letter: Letter) -> bool:
-        async with self._pool.transaction() as connection:
-            if await connection.fetchval(_WAITING, letter.tenant, letter.subscription_id):
-                return False
-            await self._deliveries.insert(connection, [_delivery(letter)])
-        self._on_queued()
-        return True
+    async def periods(self) -> Mapping[tuple[str, str], datetime]:
+        return await self._deliveries.periods()
+
+    async def send_in_time(self, letter: Letter, old: datetime | None, new: datetime) -> bool:
+        row = _delivery(letter)
+        queued = await self._deliveries.commit_period(letter.tenant, letter.subscription_id, old, new, [row])
+        if queued:
+            self._on_queued()
+        return queued > 0
 
     async def figures(self, tenant: str, registration_ids: Sequence[str]) -> Mapping[str, Figures]:
         rows = await self._pool.fetch(_FIGURES, tenant, list(registration_ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +25,7 @@ from machinami.standards.ngsi_ld.query_json import from_json, to_json
 FILLING, KEPT, GOING = "filling", "kept", "going"
 PLACES: Final = (
     "entity", "entity_type", "entity_attribute", "entity_number", "entity_text", "entity_cell", "history", "name_use",
-    "name_use_change", "attribute_expiry", "entity_map",
+    "name_use_change", "attribute_expiry", "entity_map", "delivery",
 )  # fmt: skip
 """Tables that hold something of a snapshot's copy."""
 
@@ -161,6 +161,13 @@ class PostgresSnapshots:
     async def remove(self, tenant: str, snapshot_id: str, now: datetime) -> bool:
         status = await self._pool.execute(f"{GO} tenant = $1 and id = $2 and {THERE} $3", tenant, snapshot_id, now)
         return not status.endswith(" 0")
+
+    async def gone(self, places: Collection[str], now: datetime) -> set[str]:
+        rows = await self._pool.fetch(
+            f"select tenant || ':' || number as place from snapshot where tenant || ':' || number = any($1) and {THERE} $2",  # noqa: S608
+            sorted(places), now,
+        )  # fmt: skip
+        return set(places) - {row["place"] for row in rows}
 
     async def clear(self, now: datetime, rows: int) -> bool:
         found = await self._pool.fetch(

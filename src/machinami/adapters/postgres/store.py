@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import asyncpg
-import structlog
 
 from machinami.adapters.postgres import name_uses
 from machinami.adapters.postgres.change_log import ChangeLog
@@ -36,7 +36,7 @@ from machinami.data.matching import matches
 from machinami.data.matching.linking import linked_entities
 from machinami.data.matching.ordering import order_key
 from machinami.data.ports import Mutation, QueryResult, TypeCount
-from machinami.kernel.change import Change, Cursor
+from machinami.kernel.change import Change, Commit, Cursor
 from machinami.kernel.clock import Clock, iso
 from machinami.kernel.entity import Entity, from_document
 from machinami.kernel.errors import MachinamiError, Refusal
@@ -45,7 +45,7 @@ from machinami.kernel.name_use import NameUse
 from machinami.kernel.query import EntityQuery, Page, chains
 from machinami.kernel.settings import Settings
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 CHUNK_MIN = 64
 CHUNK_MAX = 2_000
 TRIAL_ENTITIES = 1_000
@@ -63,11 +63,12 @@ class PostgresStore:
         self._clock = clock
         self._settings = settings
         self._cached_reads = cached_reads
-        self._commit_listeners: list[Callable[[], None]] = []
+        self._commit_listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._untold: list[Commit] = []
         self.pool = Pool(arguments, readers, settings.number("query_timeout_s"))
         self.history = PostgresHistory(self.pool)
         self.cache = EntityCache(settings.integer("entity_cache_max"))
-        self.log = ChangeLog(self.pool, self.cache.peek)
+        self.log = ChangeLog(self.pool, settings.integer("changes_kept_bytes_max"))
         self.writer = Writer(
             arguments, clock, self.cache,
             mutations_max=settings.integer("commit_mutations_max"), queue_max=settings.integer("commit_queue_max"),
@@ -97,11 +98,13 @@ class PostgresStore:
             self._telling.cancel()
         await self.pool.close()
 
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call `listener` shortly after commits of this process (a hint only: readers poll as well)."""
+    def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
+        """Call `listener` with commits of this process shortly after them (a hint only: readers poll as well)."""
         self._commit_listeners.append(listener)
 
-    def _committed(self) -> None:
+    def _committed(self, commit: Commit) -> None:
+        self.log.keep(commit)
+        self._untold.append(commit)
         if self.writer.unfolded >= FOLD_AT and (self._folding is None or self._folding.done()):
             self._folding = asyncio.create_task(self._fold(), name="store-folding")
         if self._telling is None:
@@ -109,8 +112,9 @@ class PostgresStore:
 
     def _tell(self) -> None:
         self._telling = None
+        commits, self._untold = self._untold, []
         for listener in self._commit_listeners:
-            listener()
+            listener(commits)
 
     async def write(self, mutations: Sequence[Mutation]) -> list[Decision | MachinamiError]:
         return await self.writer.submit(mutations)
@@ -137,8 +141,8 @@ class PostgresStore:
         missing = [one for one in ids if one not in found]
         if missing:
             rows = await self.pool.fetch(
-                "select e.sequence, e.version, e.document from unnest($2::smallint[], $3::text[]) as k(shard, id)"
-                " join entity e on e.tenant = $1 and e.shard = k.shard and e.id = k.id",
+                "select e.sequence, e.version, e.document from unnest($2::smallint[], $3::text[]) as k(shard, id) cross join"
+                " lateral (select * from entity e where e.tenant = $1 and e.shard = k.shard and e.id = k.id offset 0) e",
                 tenant, [shard_of(tenant, one) for one in missing], missing,
             )  # fmt: skip
             entities = (from_document(row["document"], row["version"], row["sequence"]) for row in rows)
@@ -157,7 +161,7 @@ class PostgresStore:
         entities = await walk.collect(page)
         total = None
         if page.count and exact(query):
-            sql, parameters = plan.count(walk.driver, now).numbered()
+            sql, parameters = plan.count(now).numbered()
             row = await self.pool.fetch_row(sql, *parameters)
             total = int(row[0]) if row else 0
         elif page.count:
@@ -186,7 +190,8 @@ class PostgresStore:
         return [row["sequence"] for row in await self.pool.fetch(sql, *parameters)]
 
     async def types(self, tenant: str) -> list[TypeCount]:
-        return [TypeCount(one.type, one.count) for one in await self.name_uses(tenant, attribute="") if one.type]
+        uses = await self.name_uses(tenant, attribute="")
+        return [TypeCount(one.type, one.count) for one in sorted(uses, key=attrgetter("type")) if one.type]
 
     async def name_uses(self, tenant: str, *, of_type: str | None = None, attribute: str | None = None) -> list[NameUse]:
         return await name_uses.read(self.pool, tenant, of_type, attribute)
@@ -228,7 +233,7 @@ class PostgresStore:
             return await drop_old_log(connection, now, self._settings.integer("change_log_days"))
 
         for name in await self.pool.run(work):
-            log.info("change log partition dropped", partition=name)
+            log.info("change log partition dropped", extra={"partition": name})
 
     async def _fold(self) -> None:
         """Fold the noted uses of names into their counters; what fails stays noted."""
@@ -236,7 +241,7 @@ class PostgresStore:
         try:
             await self.pool.execute(name_uses.FOLD)
         except MachinamiError as error:
-            log.warning("folding failed", code=error.code)
+            log.warning("folding failed", extra={"code": error.code})
 
     async def _keep_house_for_ever(self) -> None:
         while True:
@@ -244,7 +249,7 @@ class PostgresStore:
             try:
                 await self.keep_house()
             except MachinamiError as error:
-                log.warning("housekeeping failed", code=error.code)
+                log.warning("housekeeping failed", extra={"code": error.code})
 
 
 @dataclass(slots=True)

@@ -8,25 +8,26 @@ groups are decided and sent while the server works on the first; no entity is ev
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-import structlog
 
 from machinami.adapters.postgres.connection import UNREACHABLE, ConnectArguments, connect
 from machinami.adapters.postgres.group import Group, Key
 from machinami.adapters.postgres.history import correct
 from machinami.data.entities.decisions import Decision
 from machinami.data.ports import Mutation
+from machinami.kernel.change import Commit
 from machinami.kernel.clock import Clock
 from machinami.kernel.entity import Entity, from_document
 from machinami.kernel.errors import MachinamiError, Refusal, Unavailable
 from machinami.kernel.ids import shard_of
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 CONFLICT_RETRIES_MAX = 10
 LANES = 3
 ALONGSIDE_MIN = 100
@@ -55,10 +56,6 @@ class EntityCache:
         if entity is not None:
             self._entities.move_to_end(key)
         return entity
-
-    def peek(self, key: Key) -> Entity | None:
-        """An entity, without counting as a use of it."""
-        return self._entities.get(key)
 
     def keep(self, key: Key, entity: Entity, read_at_commit: int | None = None) -> None:
         """Remember an entity; one read from the store says after which commit its reading began."""
@@ -115,11 +112,11 @@ class _Lane:
 
 
 class Writer:
-    """Owns the lanes. `on_commit` is called after each commit, to wake readers of the change log."""
+    """Owns the lanes. `on_commit` is told each commit, for the readers of the change log."""
 
     def __init__(
         self, arguments: ConnectArguments, clock: Clock, cache: EntityCache, *,
-        mutations_max: int, queue_max: int, keep_history: bool, on_commit: Callable[[], None],
+        mutations_max: int, queue_max: int, keep_history: bool, on_commit: Callable[[Commit], None],
     ) -> None:  # fmt: skip
         self._clock = clock
         self._cache = cache
@@ -243,9 +240,9 @@ class Writer:
                 results = [_decide(group, mutation) for mutation in mutations]
                 if not group.empty:
                     sql, arguments, names = group.statement()
-                    sequences = await _write(connection, group, sql, arguments)
+                    sequences, transaction = await _write(connection, group, sql, arguments)
                     self.unfolded += names
-                    self._committed(group, sequences, len(mutations))
+                    self._committed(group, sequences, transaction, len(mutations))
                 return results
             except asyncpg.PostgresError as error:
                 self._forget(mutations)
@@ -255,7 +252,7 @@ class Writer:
                 if isinstance(error, UNREACHABLE):
                     lane.disconnect()
                     raise Unavailable("data.store.unavailable", reason=type(error).__name__) from error
-                log.warning("group refused", error=str(error), mutations=len(mutations))
+                log.warning("group refused", extra={"error": str(error), "mutations": len(mutations)})
                 return None
             except UNREACHABLE as error:
                 self._forget(mutations)
@@ -263,7 +260,7 @@ class Writer:
                 raise Unavailable("data.store.unavailable", reason=type(error).__name__) from error
         raise Unavailable("data.store.conflict", tries=str(CONFLICT_RETRIES_MAX))
 
-    def _committed(self, group: Group, sequences: list[int], mutations: int) -> None:
+    def _committed(self, group: Group, sequences: list[int], transaction: int, mutations: int) -> None:
         self._cache.commits += 1
         for key, entity in group.results(sequences):
             if entity is None:
@@ -272,7 +269,7 @@ class Writer:
                 self._cache.keep(key, entity)
         self.commits += 1
         self.mutations += mutations
-        self._on_commit()
+        self._on_commit(group.commit(transaction, sequences))
 
     async def _read(self, connection: asyncpg.Connection, mutations: Sequence[Mutation]) -> dict[Key, Entity]:
         found: dict[Key, Entity] = {}
@@ -296,16 +293,15 @@ class Writer:
             self._cache.drop((mutation.tenant, mutation.entity_id))
 
 
-async def _write(connection: asyncpg.Connection, group: Group, sql: str, arguments: list[Any]) -> list[int]:
-    """Write a group in one transaction, corrections of the history first; the entities' sequences."""
-    sequences: list[int]
+async def _write(connection: asyncpg.Connection, group: Group, sql: str, arguments: list[Any]) -> tuple[list[int], int]:
+    """Write a group in one transaction, corrections of the history first; the entities' sequences and the transaction."""
     if group.edits:
         async with connection.transaction():
             await correct(connection, group.edits, group.now)
-            sequences = await connection.fetchval(sql, *arguments)
+            row = await connection.fetchrow(sql, *arguments)
     else:
-        sequences = await connection.fetchval(sql, *arguments)
-    return sequences
+        row = await connection.fetchrow(sql, *arguments)
+    return row[0], row[1]
 
 
 def _decide(group: Group, mutation: Mutation) -> Result:
@@ -314,5 +310,5 @@ def _decide(group: Group, mutation: Mutation) -> Result:
     except MachinamiError as refusal:
         return refusal
     except Exception:
-        log.exception("a rule failed", id=mutation.entity_id)
+        log.exception("a rule failed", extra={"entity": mutation.entity_id})
         return Unavailable("data.store.rule_failed", id=mutation.entity_id)

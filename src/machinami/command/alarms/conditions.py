@@ -37,15 +37,6 @@ SEVERITY_OF_GRADE: Final[Mapping[Grade, Severity]] = {
 }
 """Used where a rule names no severity for a grade."""
 
-SEVERITY_OF_EVACUATION_LEVEL: Final[Mapping[int, Severity]] = {
-    1: Severity.INFO,
-    2: Severity.WARNING,
-    3: Severity.MINOR,
-    4: Severity.MAJOR,
-    5: Severity.CRITICAL,
-}
-"""警戒レベル 1-5 of evacuation orders (内閣府 避難情報に関するガイドライン) → severity (console A2)."""
-
 
 @dataclass(frozen=True, slots=True)
 class LevelRule:

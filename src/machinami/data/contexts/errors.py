@@ -26,7 +26,7 @@ ROWS = {
         "使う用語だけにしてください。",
     ),
     "data.context.not_a_context": ErrorText(
-        Kind.BAD_REQUEST_DATA,
+        Kind.INVALID_REQUEST,
         "The body is not a JSON-LD document with an @context member.",
         "本文が @context をもつ JSON-LD 文書ではありません。",
         'Send {{"@context": {{…}}}}.',

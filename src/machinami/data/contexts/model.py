@@ -18,7 +18,10 @@ class ContextKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredContext:
-    """One kept document. `url` is where it was downloaded, empty if it lives here; times as ISO 8601 text."""
+    """One kept document. `url` is where it was downloaded, empty if it lives here; times as ISO 8601 text.
+
+    `passing`: made for the answer to a query, which makes it again when it is asked again.
+    """
 
     local_id: str
     kind: ContextKind
@@ -26,12 +29,19 @@ class StoredContext:
     created_at: str
     url: str = ""
     expires_at: str = ""
+    passing: bool = False
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether it can be had again if it is forgotten."""
+        return self.passing or self.kind is ContextKind.CACHED
 
     def document(self) -> dict[str, Any]:
         """The record to store."""
         return {
             "localId": self.local_id, "kind": self.kind.value, "body": self.body,
             "createdAt": self.created_at, "url": self.url, "expiresAt": self.expires_at,
+            "passing": self.passing,
         }  # fmt: skip
 
 
@@ -39,7 +49,7 @@ def stored(document: Mapping[str, Any]) -> StoredContext:
     """Read a record back."""
     return StoredContext(
         document["localId"], ContextKind(document["kind"]), document["body"], document["createdAt"],
-        document["url"], document["expiresAt"],
+        document["url"], document["expiresAt"], document.get("passing", False),
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """Resolves @contexts and manages the stored ones: built-in core contexts, the town's own store, then a guarded fetch (B1-B3).
 
-A resolved context is kept by its JSON text, so that the hot path is one dictionary look-up. A URL that failed is not
-asked again for `NEGATIVE_S` seconds; one URL is fetched once at a time, however many requests need it.
+A resolved context is kept by its JSON text, so that the hot path is one dictionary look-up.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from machinami.data.contexts import rules
-from machinami.data.contexts.model import ContextKind, StoredContext, Usage, stored
+from machinami.data.contexts.documents import ContextBounds, Documents
+from machinami.data.contexts.model import ContextKind, StoredContext, Usage
 from machinami.data.contexts.ports import ContextFetcher
 from machinami.data.ports import DocumentStore
 from machinami.kernel.access import require
@@ -33,25 +33,11 @@ from machinami.standards.ngsi_ld.contexts import (
     core_version,
 )
 
-KIND: Final = "context"
-NEGATIVE_S: Final = 10.0
 FETCHES_MAX: Final = 10
-STORED_MAX: Final = 1_000
 TOGETHER_MAX: Final = 20
 """Most @contexts of one request that are looked for at the same time."""
 KEPT_CHARACTERS_MAX: Final = 16_384
 """A longer @context inside of a request is read anew each time; a URL is never that long."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContextBounds:
-    """`wait_s`: longest wait for all documents of one request; `fresh_s`: how long a download is used by itself."""
-
-    bytes_max: int = 1_000_000
-    cache_max: int = 1_000
-    depth_max: int = 5
-    wait_s: float = 1.5
-    fresh_s: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +51,13 @@ class Contexts:
     """The @context store of one Machinami."""
 
     def __init__(self, store: DocumentStore, fetcher: ContextFetcher, clock: Clock, bounds: ContextBounds) -> None:
-        self._store = store
-        self._fetcher = fetcher
+        self._documents = Documents(store, fetcher, clock, bounds)
         self._clock = clock
         self._bounds = bounds
         self._started = iso(clock.now())
         self._folder: Path | None = None
         self._preloaded: dict[str, Any] = {}
         self._resolved: OrderedDict[tuple[str, str], _Resolved] = OrderedDict()
-        self._documents: OrderedDict[tuple[str, str], StoredContext] = OrderedDict()
-        self._used: OrderedDict[tuple[str, str], Usage] = OrderedDict()
-        self._failed: dict[str, float] = {}
-        self._fetching: dict[tuple[str, str], asyncio.Task[StoredContext]] = {}
 
     # --- the offline folder
 
@@ -109,7 +90,7 @@ class Contexts:
         else:
             self._resolved.move_to_end(key)
         for name in found.documents:
-            self._count((key[0], name))
+            self._documents.count(key[0], name)
         return found.context
 
     async def resolve_all(self, tenant: str, locals_: Iterable[Any]) -> list[Context | MachinamiError]:
@@ -164,84 +145,15 @@ class Contexts:
             except ContextMissing as missing:
                 if len(got) >= FETCHES_MAX:
                     raise Refusal("data.context.too_many_documents", most=str(FETCHES_MAX)) from missing
-                got[missing.url] = await self._obtain(tenant, missing.url, turn)
+                got[missing.url] = await self._documents.obtain(tenant, missing.url, turn)
             else:
                 until = min((one.expires_at for one in got.values() if one.expires_at), default="")
                 return _Resolved(context, (*offline, *(one.local_id for one in got.values())), until)
 
-    async def _obtain(self, tenant: str, url: str, turn: asyncio.Semaphore) -> StoredContext:
-        """A document from memory, from the store or from its server; an expired one is asked for anew."""
-        kept = await self._kept(tenant, url)
-        if kept is not None and not (kept.expires_at and kept.expires_at <= iso(self._clock.now())):
-            return kept
-        try:
-            async with turn:
-                return await self._download(tenant, url, kept)
-        except Refusal:
-            if kept is None:
-                raise
-        return self._keep(tenant, replace(kept, expires_at=rules.expiry(self._clock.now(), NEGATIVE_S, 0)))
-
-    async def _kept(self, tenant: str, name: str) -> StoredContext | None:
-        for local_id in rules.local_ids(name):
-            if (tenant, local_id) in self._documents:
-                return self._documents[tenant, local_id]
-            record = await self._store.fetch(tenant, KIND, local_id)
-            if record is not None:
-                return self._keep(tenant, stored(record))
-        return None
-
-    async def _download(self, tenant: str, url: str, old: StoredContext | None) -> StoredContext:
-        """Fetch a document and store it; requests that need the same one wait for the same fetch."""
-        if self._clock.monotonic() - self._failed.get(url, -NEGATIVE_S) < NEGATIVE_S:
-            raise Refusal("data.context.not_available", url=url, reason="failed a moment ago")
-        key = (tenant, url)
-        task = self._fetching.get(key)
-        if task is None:
-            task = self._fetching[key] = asyncio.create_task(self._fetch(tenant, url, old))
-            task.add_done_callback(lambda done: self._fetched(key, done))
-        return await asyncio.shield(task)
-
-    def _fetched(self, key: tuple[str, str], task: asyncio.Task[StoredContext]) -> None:
-        self._fetching.pop(key, None)
-        if not task.cancelled():
-            task.exception()
-
-    async def _fetch(self, tenant: str, url: str, old: StoredContext | None) -> StoredContext:
-        try:
-            download = await self._fetcher.fetch(url)
-            if not isinstance(download.document, dict) or "@context" not in download.document:
-                raise Refusal("data.context.not_a_context")
-        except MachinamiError as error:
-            self._failed[url] = self._clock.monotonic()
-            if len(self._failed) > self._bounds.cache_max:
-                self._failed.clear()
-            raise Refusal("data.context.not_available", url=url, reason=error.code) from error
-        now = self._clock.now()
-        made = StoredContext(
-            rules.cached_id(url), ContextKind.CACHED, {"@context": download.document["@context"]},
-            iso(now), url, rules.expiry(now, download.fresh_s, self._bounds.fresh_s),
-        )  # fmt: skip
-        if old is not None or await self._store.count(tenant, KIND) < STORED_MAX:
-            await self._store.put(tenant, KIND, made.local_id, made.document())
-        return self._keep(tenant, made)
-
-    def _keep(self, tenant: str, context: StoredContext) -> StoredContext:
-        self._documents[tenant, context.local_id] = context
-        while len(self._documents) > self._bounds.cache_max:
-            self._documents.popitem(last=False)
-        return context
-
-    def _count(self, key: tuple[str, str]) -> None:
-        self._used[key] = Usage(self._used.get(key, _NEVER).hits + 1, iso(self._clock.now()))
-        self._used.move_to_end(key)
-        while len(self._used) > self._bounds.cache_max:
-            self._used.popitem(last=False)
-
     def forget_all(self) -> None:
         """Drop what is cached after the store was emptied (development mode); the offline folder stays."""
-        for shelf in (self._resolved, self._documents, self._used, self._failed):
-            shelf.clear()
+        self._resolved.clear()
+        self._documents.forget_all()
 
     # --- managing
 
@@ -251,39 +163,40 @@ class Contexts:
         if not isinstance(document, dict) or "@context" not in document:
             raise Refusal("data.context.not_a_context")
         await self.resolve(caller.tenant, document["@context"])
-        if await self._store.count(caller.tenant, KIND) >= STORED_MAX:
-            raise Refusal("data.context.store_full", most=str(STORED_MAX))
-        return (await self._add(caller.tenant, new_urn("Context"), ContextKind.HOSTED, document["@context"])).local_id
+        hosted = StoredContext(
+            new_urn("Context"), ContextKind.HOSTED, {"@context": document["@context"]}, iso(self._clock.now())
+        )
+        await self._documents.add(caller.tenant, hosted)
+        return hosted.local_id
 
-    async def implicit(self, caller: Caller, source: Any) -> str | None:
+    async def implicit(self, caller: Caller, source: Any, *, passing: bool = False) -> str | None:
         """The id of a stored @context that says the same as `source`, made if there is none (5.13.1).
 
-        None if a URL says it already. What a client reads needs no role to write.
+        None if a URL says it already. What a client reads needs no role to write. One that is not `passing` stays until
+        it is deleted: receivers of notifications may read it at any time.
         """
         if rules.only_url(source) is not None:
             return None
-        local_id = rules.implicit_id(source)
-        if await self._kept(caller.tenant, local_id) is None:
-            if await self._store.count(caller.tenant, KIND) >= STORED_MAX:
-                raise Refusal("data.context.store_full", most=str(STORED_MAX))
-            await self._add(caller.tenant, local_id, ContextKind.IMPLICITLY_CREATED, source)
+        tenant, local_id = home_of(caller.tenant), rules.implicit_id(source)
+        kept = await self._documents.kept(tenant, local_id)
+        if kept is None:
+            kind = ContextKind.IMPLICITLY_CREATED
+            made = StoredContext(local_id, kind, {"@context": source}, iso(self._clock.now()), passing=passing)
+            await self._documents.add(tenant, made)
+        elif kept.passing and not passing:
+            await self._documents.put(tenant, replace(kept, passing=False))
         return local_id
-
-    async def _add(self, tenant: str, local_id: str, kind: ContextKind, local: Any) -> StoredContext:
-        made = StoredContext(local_id, kind, {"@context": local}, iso(self._clock.now()))
-        await self._store.put(tenant, KIND, local_id, made.document())
-        return self._keep(tenant, made)
 
     async def listing(self, caller: Caller) -> list[StoredContext]:
         """All stored contexts (5.13.3): the core context, preloaded ones and then the others in order of creation."""
         require(caller, Role.READER)
-        found = map(stored, await self._store.listing(caller.tenant, KIND, STORED_MAX))
+        found = await self._documents.listing(caller.tenant)
         built_in = map(self._built_in, (CORE_CONTEXT_URL, *self._preloaded))
         return [*built_in, *(one for one in found if not self._is_built_in(one.url))]
 
     def usage(self, caller: Caller, context: StoredContext) -> Usage:
         """How a context was used since the start."""
-        return self._used.get((caller.tenant, context.local_id), _NEVER)
+        return self._documents.usage(caller.tenant, context.local_id)
 
     async def retrieve(self, caller: Caller, name: str) -> StoredContext:
         """One stored context by id or URL, for its metadata (5.13.4)."""
@@ -302,7 +215,7 @@ class Contexts:
 
     def served(self, caller: Caller, context: StoredContext) -> None:
         """Count that a context was found for a client."""
-        self._count((caller.tenant, context.local_id))
+        self._documents.count(caller.tenant, context.local_id)
 
     async def delete(self, caller: Caller, name: str) -> None:
         """Forget a stored context (5.13.5); what is built in or in the offline folder can't be deleted."""
@@ -310,8 +223,8 @@ class Contexts:
         found = await self.retrieve(caller, name)
         if self._is_built_in(found.url):
             raise Refusal("data.context.built_in", url=found.url)
-        await self._store.remove(caller.tenant, KIND, found.local_id)
-        self._forget(caller.tenant, found)
+        await self._documents.remove(caller.tenant, found.local_id)
+        self._resolved.clear()
 
     async def reload(self, caller: Caller, name: str) -> None:
         """Replace a cached context by what its URL gives now; the old one stays if that fails (5.13.5.4).
@@ -325,8 +238,7 @@ class Contexts:
         if found.url in self._preloaded:
             await asyncio.to_thread(self._reread, found.url)
         elif core_version(found.url) is None:
-            self._failed.pop(found.url, None)
-            await self._download(caller.tenant, found.url, found)
+            await self._documents.download(caller.tenant, found.url, found, again=True)
         self._resolved.clear()
 
     def _reread(self, url: str) -> None:
@@ -342,12 +254,7 @@ class Contexts:
         for url in (CORE_CONTEXT_URL, *self._preloaded):
             if rules.cached_id(url) == name:
                 return self._built_in(url)
-        return await self._kept(tenant, name)
-
-    def _forget(self, tenant: str, context: StoredContext) -> None:
-        self._documents.pop((tenant, context.local_id), None)
-        self._used.pop((tenant, context.local_id), None)
-        self._resolved.clear()
+        return await self._documents.kept(tenant, name)
 
     def _is_built_in(self, url: str) -> bool:
         return url in self._preloaded or core_version(url) is not None
@@ -355,9 +262,6 @@ class Contexts:
     def _built_in(self, url: str) -> StoredContext:
         body = self._preloaded[url] if url in self._preloaded else core_document(url)
         return StoredContext(rules.cached_id(url), ContextKind.CACHED, body, self._started, url)
-
-
-_NEVER: Final = Usage()
 
 
 def _too_late(local: Any) -> Refusal:

@@ -54,8 +54,8 @@ ROWS: Final[dict[str, ErrorText]] = {
         Kind.BAD_REQUEST_DATA,
         "The entity {id} has no scope that could be updated.",
         "エンティティ {id} には更新できる scope がありません。",
-        "Append the scope (POST /entities/{{id}}/attrs).",
-        "scope は追加(POST /entities/{{id}}/attrs)してください。",
+        "Append the scope (POST /ngsi-ld/v1/entities/{id}/attrs).",
+        "scope を追加(POST /ngsi-ld/v1/entities/{id}/attrs)してください。",
     ),
     "data.entity.more_to_purge": ErrorText(
         Kind.TOO_MANY_RESULTS,

@@ -130,6 +130,8 @@ def merged(name: str, before: Instance, patch: Instance, now: str, options: Merg
         result[member] = merged_json(before.get(member), patch[member])
         if kind == "LanguageProperty" and not result[member]:
             return None
+    if isinstance(patch.get("ngsildproof"), dict):
+        result["ngsildproof"] = merged_json(before.get("ngsildproof"), patch["ngsildproof"])
     if "attributes" in patch:
         subs = dict(before.get("attributes", {}))
         for sub_name, sub_instances in patch["attributes"].items():

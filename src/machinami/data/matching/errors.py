@@ -11,14 +11,14 @@ ROWS: Final[dict[str, ErrorText]] = {
     "data.query.bad_pattern": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "The regular expression {pattern} cannot be used: {reason}.",
-        "正規表現 {pattern} は使えません: {reason}",
+        "正規表現 {pattern} は使えません: {reason}。",
         "Use RE2 syntax; look-around and back references are not part of it.",
         "RE2 の構文で書いてください(先読み・後読み・後方参照は使えません)。",
     ),
     "data.query.bad_geometry": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "The query geometry {geometry} cannot be used: {reason}.",
-        "検索に使う図形 {geometry} は使えません: {reason}",
+        "検索に使う図形 {geometry} は使えません: {reason}。",
         "Give GeoJSON coordinates of that geometry type: longitude first, rings closed.",
         "その種類の GeoJSON 座標を指定してください(経度が先、輪は閉じる)。",
     ),

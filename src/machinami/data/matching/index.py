@@ -10,9 +10,42 @@ from machinami.kernel.entity import Entity
 from machinami.kernel.query import AttributePath, Compare, EntityQuery, Selector
 
 K = TypeVar("K", bound=Hashable)
-_Place = tuple[str, str, str]
+_Home = tuple[str, str]
 _ID, _TYPE, _ANY = "id", "type", "any"
 _ALL_ATTRIBUTES = ""
+
+
+class _Shelf(Generic[K]):
+    """Keys of one home and one watched attribute: those to be tried at once, and those behind gates."""
+
+    def __init__(self) -> None:
+        self.open: set[K] = set()
+        self.gated: dict[AttributePath, Gates[K]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.open or self.gated)
+
+    def add(self, key: K, gate: Compare | None) -> None:
+        if gate is None:
+            self.open.add(key)
+        else:
+            self.gated.setdefault(gate.path, Gates(gate.path)).add(key, gate)
+
+    def look(self, before: Entity | None, after: Entity | None, found: set[K]) -> None:
+        found |= self.open
+        for gates in self.gated.values():
+            for state in (before, after):
+                if state is not None:
+                    found.update(*gates.passed(state))
+
+    def remove(self, key: K, gate: Compare | None) -> None:
+        if gate is None:
+            self.open.discard(key)
+            return
+        gates = self.gated[gate.path]
+        gates.remove(key, gate)
+        if not gates:
+            del self.gated[gate.path]
 
 
 class InterestIndex(Generic[K]):
@@ -24,9 +57,8 @@ class InterestIndex(Generic[K]):
     """
 
     def __init__(self) -> None:
-        self._filed: dict[_Place, set[K]] = {}
-        self._gated: dict[_Place, dict[AttributePath, Gates[K]]] = {}
-        self._places: dict[K, tuple[tuple[_Place, ...], Compare | None]] = {}
+        self._homes: dict[str, dict[str, dict[str, _Shelf[K]]]] = {_ID: {}, _TYPE: {}, _ANY: {}}
+        self._places: dict[K, tuple[tuple[tuple[_Home, str], ...], Compare | None]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -38,30 +70,22 @@ class InterestIndex(Generic[K]):
         """File a query, replacing the one under the same key. `watched`: only changes of these attributes count."""
         self.remove(key)
         names = tuple(watched) or (_ALL_ATTRIBUTES,)
-        places = tuple({(kind, value, name) for kind, value in _homes(query.selectors) for name in names})
+        places = tuple({(home, name) for home in _homes(query.selectors) for name in names})
         gate = gate_of(query.condition)
-        for place in places:
-            if gate is None:
-                self._filed.setdefault(place, set()).add(key)
-            else:
-                self._gated.setdefault(place, {}).setdefault(gate.path, Gates(gate.path)).add(key, gate)
+        for (kind, value), name in places:
+            self._homes[kind].setdefault(value, {}).setdefault(name, _Shelf()).add(key, gate)
         self._places[key] = (places, gate)
 
     def remove(self, key: K) -> None:
         """Forget a query; nothing happens if it is not there."""
         places, gate = self._places.pop(key, ((), None))
-        for place in places:
-            if gate is None:
-                self._filed[place].discard(key)
-                if not self._filed[place]:
-                    del self._filed[place]
-                continue
-            gates = self._gated[place]
-            gates[gate.path].remove(key, gate)
-            if not gates[gate.path]:
-                del gates[gate.path]
-            if not gates:
-                del self._gated[place]
+        for (kind, value), name in places:
+            shelves = self._homes[kind][value]
+            shelves[name].remove(key, gate)
+            if not shelves[name]:
+                del shelves[name]
+            if not shelves:
+                del self._homes[kind][value]
 
     def candidates(self, before: Entity | None, after: Entity | None, changed: Iterable[str]) -> set[K]:
         """Keys of queries that may concern a change between two states of an entity (None: not there)."""
@@ -70,18 +94,16 @@ class InterestIndex(Generic[K]):
             return set()
         types = entity.types if before is None or before.types == entity.types else {*entity.types, *before.types}
         found: set[K] = set()
-        for name in (_ALL_ATTRIBUTES, *changed):
-            for place in ((_ID, entity.id, name), (_ANY, "", name), *((_TYPE, one, name) for one in types)):
-                if keys := self._filed.get(place):
-                    found |= keys
-                for gates in self._gated[place].values() if place in self._gated else ():
-                    for state in (before, after):
-                        if state is not None:
-                            found.update(*gates.passed(state))
+        by_type = self._homes[_TYPE]
+        for shelves in (self._homes[_ID].get(entity.id), self._homes[_ANY].get(""), *[by_type.get(one) for one in types]):
+            if shelves is not None:
+                for name in (_ALL_ATTRIBUTES, *changed):
+                    if name in shelves:
+                        shelves[name].look(before, after, found)
         return found
 
 
-def _homes(selectors: tuple[Selector, ...]) -> Iterator[tuple[str, str]]:
+def _homes(selectors: tuple[Selector, ...]) -> Iterator[_Home]:
     """Under what a query is filed: each id, else one type of each alternative, else everything."""
     if not selectors:
         yield _ANY, ""

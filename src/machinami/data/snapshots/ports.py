@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -50,6 +50,9 @@ class SnapshotStore(Protocol):
 
     async def remove(self, tenant: str, snapshot_id: str, now: datetime) -> bool:
         """It is not there any more; its copy is cleared away by and by."""
+
+    async def gone(self, places: Collection[str], now: datetime) -> set[str]:
+        """Those of the places whose snapshots are not there any more."""
 
     async def clear(self, now: datetime, rows: int) -> bool:
         """Clear at most so many rows of what is gone or has expired; whether more is left."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -122,6 +122,10 @@ class Snapshots:
         for one, at in used.values():
             await self._store.touch(one, at)
         await self._store.clear(self._clock.now(), CLEARED_ROWS)
+
+    async def gone(self, places: Collection[str]) -> set[str]:
+        """Those of the places whose snapshots are not there any more."""
+        return await self._store.gone(places, self._clock.now())
 
     async def _ready(self, caller: Caller, snapshot_id: str) -> Snapshot:
         found = await self.retrieve(caller, snapshot_id)

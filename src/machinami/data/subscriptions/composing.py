@@ -12,7 +12,7 @@ from machinami.data.delivery.rules import endpoint_of
 from machinami.data.matching.conditions import NOTHING_LINKED, Linked
 from machinami.data.subscriptions.ports import EntityFinder
 from machinami.data.subscriptions.service import Standing
-from machinami.kernel.caller import DEFAULT_TENANT, system_caller
+from machinami.kernel.caller import DEFAULT_TENANT, home_of, system_caller
 from machinami.kernel.clock import Clock, iso
 from machinami.kernel.entity import Entity
 from machinami.kernel.errors import Refusal
@@ -38,7 +38,7 @@ class Composer:
         subscription, now = standing.subscription, self._clock.now()
         notification_id = stable_urn("Notification", standing.tenant, subscription.id, place)
         context, source = await self._context(standing, subscription.jsonld_context or standing.context_source)
-        extra = {} if standing.tenant == DEFAULT_TENANT else {"NGSILD-Tenant": standing.tenant}
+        extra = _told_of(standing)
         joined = await self._joined(standing, told)
         body, headers = notification_message(subscription, notification_id, told, iso(now), context, source, extra, joined)
         endpoint = subscription.notification.endpoint
@@ -88,3 +88,10 @@ class Composer:
         except Refusal as error:
             logger.warning("notifying %s in full names: %s %s", standing.subscription.id, error.code, error.parameters)
             return core_context(), CORE_CONTEXT_URL
+
+
+def _told_of(standing: Standing) -> dict[str, str]:
+    """The headers that say whose entities are told: the tenant, and the snapshot if it is one (6.3.14, 6.3.22)."""
+    tenant = home_of(standing.tenant)
+    found = {} if tenant == DEFAULT_TENANT else {"NGSILD-Tenant": tenant}
+    return {**found, "NGSILD-Snapshot": standing.snapshot} if standing.snapshot else found

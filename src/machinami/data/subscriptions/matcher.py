@@ -30,19 +30,32 @@ class Matcher:
         self._behind: tuple[Cursor, Cursor, float] | None = None
         self.matched = 0
 
-    async def handle(self, old: Cursor, changes: list[Change]) -> None:
-        """Queue what the changes cause and move the cursor, in one transaction.
+    async def handle(self, old: Cursor, changes: list[Change]) -> int:
+        """Queue what the changes cause and move the cursor, in one transaction; how many deliveries there are.
 
         A cursor that only passes changes which nobody waits for may be stored up to `CURSOR_S` later: matching them again
         after a crash comes to nothing again.
         """
         now = self._clock.monotonic()
-        pauses = {sending: until for sending, until in self._pauses.items() if until > now}
+        self._pauses = {sending: until for sending, until in self._pauses.items() if until > now}
+        pauses = dict(self._pauses)
         now_text = iso(self._clock.now())
-        rows = [row for change in changes for row in await self._deliveries(change, pauses, now_text)]
+        rows: list[Delivery] = []
+        for change in changes:
+            if found := self._subscriptions.standing(change):
+                rows += await self._deliveries(found, change, pauses, now_text)
         await self._move(old, changes[-1].cursor, rows)
-        self._pauses = pauses  # only now: a batch that failed is matched again and must not find itself throttled
+        self._pauses |= pauses  # only now: a batch that failed is matched again and must not find itself throttled
         self.matched += len(rows)
+        return len(rows)
+
+    async def throttled(self, standing: Standing) -> bool:
+        """Whether a notification that no change here caused has to be left out; if not, the next pause begins."""
+        return await self._throttled(standing, self._pauses)
+
+    def not_told(self, standing: Standing) -> None:
+        """That notification was not queued after all."""
+        self._pauses.pop(standing.sending, None)
 
     async def skip(self, old: Cursor, new: Cursor) -> None:
         """Leave the changes from `old` to `new` unread."""
@@ -68,9 +81,11 @@ class Matcher:
         self._behind = None
         await self._matches.commit_matches(CONSUMER, stored, new, rows)
 
-    async def _deliveries(self, change: Change, pauses: dict[Sending, float], now_text: str) -> list[Delivery]:
+    async def _deliveries(
+        self, concerned: list[Standing], change: Change, pauses: dict[Sending, float], now_text: str
+    ) -> list[Delivery]:
         found = []
-        for standing in self._subscriptions.standing(change):
+        for standing in concerned:
             if not rules.awaited(standing.subscription, change, now_text):
                 continue
             linked = await self._composer.behind(standing, change.entity)

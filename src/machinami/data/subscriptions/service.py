@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from machinami.data.entities.expiry import is_past
@@ -11,7 +11,7 @@ from machinami.data.matching.index import InterestIndex
 from machinami.data.subscriptions.ports import Figures, MatchStore, SubscriptionRecords, TargetGuard
 from machinami.kernel.access import require
 from machinami.kernel.caller import Caller, Role
-from machinami.kernel.change import Change
+from machinami.kernel.change import Change, Told
 from machinami.kernel.clock import Clock, iso
 from machinami.kernel.errors import Refusal
 from machinami.kernel.ids import new_urn
@@ -26,13 +26,20 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A stored subscription with the @context it was made under and its times."""
+    """A stored subscription with the @context it was made under and its times.
+
+    `via` are the brokers that the request for it came through (6.3.18), `base_url` is where its client reached us. With
+    `snapshot` it is about that snapshot, and `tenant` is the place of the snapshot's entities (5.5.15).
+    """
 
     tenant: str
     subscription: Subscription
     context_source: Any
     created_at: str
     modified_at: str
+    via: str = ""
+    base_url: str = ""
+    snapshot: str = ""
 
     @property
     def sending(self) -> tuple[str, str, str]:
@@ -53,12 +60,26 @@ class Subscriptions:
         self._limits = limits
         self._live: dict[Key, Standing] = {}
         self._periodic: dict[Key, Standing] = {}
-        self._index: InterestIndex[Key] = InterestIndex()
+        self._on_snapshots: set[Key] = set()
+        self._indexes: dict[str, InterestIndex[str]] = {}
         self._prepare: Callable[[], Awaitable[None]] | None = None
         self._settled: Callable[[], Awaitable[None]] | None = None
+        self._listener: Callable[[str, str], None] = lambda tenant, subscription_id: None
 
-    def before_first(self, prepare: Callable[[], Awaitable[None]]) -> None:
-        """Await `prepare` before the first subscription to changes: those until then are left out of matching."""
+    def on_change(self, listener: Callable[[str, str], None]) -> None:
+        """Call `listener` with the tenant and the id of each subscription that was made, changed or deleted."""
+        self._listener = listener
+
+    def live(self, tenant: str, subscription_id: str) -> Standing | None:
+        """A subscription that stands."""
+        return self._live.get((tenant, subscription_id))
+
+    def keys(self) -> list[Key]:
+        """(tenant, id) of all that stand."""
+        return list(self._live)
+
+    def before_each(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Await `prepare` before a subscription to changes is made or altered: it is not to be told of those until then."""
         self._prepare = prepare
 
     def before_figures(self, settled: Callable[[], Awaitable[None]]) -> None:
@@ -77,8 +98,15 @@ class Subscriptions:
 
     def standing(self, change: Change) -> list[Standing]:
         """Subscriptions that may fire on a change; `rules.fires` decides."""
-        keys = self._index.candidates(None, change.entity, change.names)
-        return [self._live[key] for key in sorted(keys) if key[0] == change.tenant]
+        return [self._live[change.tenant, one] for one in sorted(self._candidates(change))]
+
+    def concerned(self, change: Told) -> bool:
+        """Whether any subscription may fire on a change."""
+        return bool(self._candidates(change))
+
+    def _candidates(self, change: Change | Told) -> set[str]:
+        index = self._indexes.get(change.tenant)
+        return index.candidates(None, change.entity, {one.attribute for one in change.instances}) if index else set()
 
     def periodic(self) -> list[Standing]:
         """Subscriptions that fire by time."""
@@ -87,19 +115,22 @@ class Subscriptions:
     @property
     def watching(self) -> bool:
         """Whether any subscription waits for changes."""
-        return len(self._index) > 0
+        return bool(self._indexes)
 
-    async def create(self, caller: Caller, document: Any, context: Context) -> Subscription:
+    async def create(
+        self, caller: Caller, document: Any, context: Context, *, via: str = "", base_url: str = "", snapshot: str = ""
+    ) -> Subscription:
         """5.8.1."""
         require(caller, Role.WRITER)
         subscription = parse_subscription(document, context, self._limits, new_id=new_urn("Subscription"))
         self._check(subscription)
         await self._prepared(subscription)
         now = iso(self._clock.now())
-        standing = Standing(caller.tenant, subscription, context.source, now, now)
+        standing = Standing(caller.tenant, subscription, context.source, now, now, via, base_url, snapshot)
         if not await self._records.add(caller.tenant, KIND, subscription.id, _record(standing)):
             raise Refusal("data.subscription.already_exists", id=subscription.id)
         self._keep(standing)
+        self._listener(caller.tenant, subscription.id)
         return subscription
 
     async def update(self, caller: Caller, subscription_id: str, document: Any, context: Context) -> Subscription:
@@ -110,10 +141,16 @@ class Subscriptions:
         self._check(subscription)
         await self._prepared(subscription)
         source = context.source if context.source is not None else current.context_source
-        standing = Standing(caller.tenant, subscription, source, current.created_at, iso(self._clock.now()))
+        standing = replace(current, subscription=subscription, context_source=source, modified_at=iso(self._clock.now()))
         await self._records.put(caller.tenant, KIND, subscription_id, _record(standing))
         self._keep(standing)
+        self._listener(caller.tenant, subscription_id)
         return subscription
+
+    async def current(self, caller: Caller, subscription_id: str) -> Standing:
+        """A subscription as it stands, for one who is about to change it."""
+        require(caller, Role.WRITER)
+        return await self._one(caller, subscription_id)
 
     async def retrieve(self, caller: Caller, subscription_id: str) -> tuple[Standing, Figures | None]:
         """5.8.3: the subscription and its delivery figures."""
@@ -137,7 +174,20 @@ class Subscriptions:
         if not await self._records.remove(caller.tenant, KIND, subscription_id):
             raise Refusal("data.subscription.does_not_exist", id=subscription_id)
         self._forget((caller.tenant, subscription_id))
+        self._listener(caller.tenant, subscription_id)
         await self._matches.drop_lane(caller.tenant, subscription_id)
+
+    def places(self) -> set[str]:
+        """The places of snapshots that have subscriptions."""
+        return {tenant for tenant, _ in self._on_snapshots}
+
+    async def drop(self, place: str) -> None:
+        """Take away the subscriptions of a place that is gone, with what waits for their receivers."""
+        for tenant, subscription_id in list(self._on_snapshots):
+            if tenant == place:
+                await self._records.remove(tenant, KIND, subscription_id)
+                self._forget((tenant, subscription_id))
+                await self._matches.drop_lane(tenant, subscription_id)
 
     def now_text(self) -> str:
         """The present instant, against which a subscription's status is judged."""
@@ -169,22 +219,32 @@ class Subscriptions:
         self._guard.check(endpoint.uri, endpoint.receiver_info)
 
     async def _prepared(self, subscription: Subscription) -> None:
-        if not self.watching and subscription.interval_s is None and self._prepare is not None:
+        if subscription.interval_s is None and self._prepare is not None:
             await self._prepare()
 
     def _keep(self, standing: Standing) -> None:
         key = (standing.tenant, standing.subscription.id)
         self._forget(key)
         self._live[key] = standing
+        if standing.snapshot:
+            self._on_snapshots.add(key)
+        if standing.subscription.csf is not None:
+            return  # told of the entities of the sources it chooses alone (5.8.6)
         if standing.subscription.interval_s is None:
-            self._index.add(key, standing.subscription.query, standing.subscription.watched)
+            index = self._indexes.setdefault(standing.tenant, InterestIndex())
+            index.add(standing.subscription.id, standing.subscription.query, standing.subscription.watched)
         else:
             self._periodic[key] = standing
 
     def _forget(self, key: Key) -> None:
         self._live.pop(key, None)
         self._periodic.pop(key, None)
-        self._index.remove(key)
+        self._on_snapshots.discard(key)
+        tenant, subscription_id = key
+        if (index := self._indexes.get(tenant)) is not None:
+            index.remove(subscription_id)
+            if not index:
+                del self._indexes[tenant]
 
 
 def _record(standing: Standing) -> dict[str, Any]:
@@ -193,8 +253,14 @@ def _record(standing: Standing) -> dict[str, Any]:
         "context": standing.context_source,
         "createdAt": standing.created_at,
         "modifiedAt": standing.modified_at,
+        "via": standing.via,
+        "baseUrl": standing.base_url,
+        "snapshot": standing.snapshot,
     }
 
 
 def _standing(tenant: str, record: dict[str, Any]) -> Standing:
-    return Standing(tenant, from_record(record["subscription"]), record["context"], record["createdAt"], record["modifiedAt"])
+    return Standing(
+        tenant, from_record(record["subscription"]), record["context"], record["createdAt"], record["modifiedAt"],
+        record.get("via", ""), record.get("baseUrl", ""), record.get("snapshot", ""),
+    )  # fmt: skip

@@ -103,10 +103,15 @@ def _bound(condition: Condition) -> Bound | None:
 
 
 def holds(entity: Entity, past: Iterable[Series], query: EntityQuery, now: str) -> bool:
-    """Whether these instances meet the query's condition, place and scope; the scopes of now count as well."""
+    """Whether these instances meet the query's condition, place and scope; the scopes of now count as well.
+
+    Marks of deletions have no value that could meet anything.
+    """
     attributes: Attributes = {}
     for one in past:
-        attributes.setdefault(one.attribute, []).extend(_lasting(point.instance) for point in one.points)
+        attributes.setdefault(one.attribute, []).extend(
+            _lasting(point.instance) for point in one.points if "deletedAt" not in point.instance
+        )
     scopes = [one["value"] for one in attributes.pop(SCOPE, [])]
     if query.scope is not None:
         told = [tuple(one) if isinstance(one, list) else (one,) for one in scopes]

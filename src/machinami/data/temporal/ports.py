@@ -27,7 +27,7 @@ class History(Protocol):
         """The newest instance of an attribute and dataset that is no mark of a deletion, leaving out number `but`."""
 
     async def aggregate(self, tenant: str, places: Sequence[Place], window: Window, grid: Grid, most: int) -> list[Cell]:
-        """The sums of what the window holds, by place, dataset and period in order of time: at most `most` + 1 a place.
+        """The sums of what the window holds, by place, period and dataset; `most` + 1 of a place that has more.
 
         Only what the grid's methods need is summed up (`standards.ngsi_ld.aggregation.needs`).
         """

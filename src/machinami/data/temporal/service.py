@@ -32,6 +32,7 @@ from machinami.standards.ngsi_ld.temporal_input import Evolved
 
 TRIES_MAX: Final = 10
 CHUNK: Final = 100
+LOCAL: Final = "@none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ class Temporal:
         self._matcher = PastMatcher(history, settings.integer("history_matched_max"))
         self._periods_max = settings.integer("history_periods_max")
         self._candidates_max = settings.integer("query_candidates_max")
+
+    def places(self, entity_id: str) -> tuple[str, ...]:
+        """Where the past of an entity that was found is known: here (`@none`), with sources also under registrations."""
+        return (LOCAL,)
 
     async def upsert(self, caller: Caller, entity_id: str, given: Evolved) -> Decision:
         """Create the temporal evolution, or add to it (5.6.11)."""

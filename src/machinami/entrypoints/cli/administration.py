@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.prompt import Prompt
 from rich.table import Table
 
-from machinami.bootstrap.core import Options
+from machinami.bootstrap.options import Options
 from machinami.entrypoints.cli.joining import joined
 from machinami.entrypoints.cli.terminal import terminal
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from rich.markup import escape
 from rich.table import Table
 
-from machinami.bootstrap.core import Options, read_archive
+from machinami.bootstrap.core import read_archive
+from machinami.bootstrap.options import Options
 from machinami.citymap.imported import Words, completed, drawable
 from machinami.entrypoints.cli.joining import joined
 from machinami.entrypoints.cli.terminal import terminal

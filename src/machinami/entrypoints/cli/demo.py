@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.markup import escape
 
-from machinami.bootstrap.core import Core, Options
+from machinami.bootstrap.core import Core
 from machinami.bootstrap.moving import Demonstration
+from machinami.bootstrap.options import Options
 from machinami.command.alarms.ports import Ledger
 from machinami.command.alarms.presentation import row as alarm_row
 from machinami.entrypoints.cli.folders import Use, claim
-from machinami.entrypoints.cli.listening import Listeners, bind, stop_signal
+from machinami.entrypoints.cli.listening import Listeners
+from machinami.entrypoints.cli.process import bind, stop_signal
 from machinami.entrypoints.cli.receiver import Receiver
 from machinami.entrypoints.cli.terminal import terminal
 from machinami.kernel.caller import development_caller

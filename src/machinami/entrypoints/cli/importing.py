@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from machinami.bootstrap.core import Options
+from machinami.bootstrap.options import Options
 from machinami.entrypoints.cli.joining import joined
 from machinami.entrypoints.cli.terminal import terminal
 from machinami.kernel.errors import Refusal

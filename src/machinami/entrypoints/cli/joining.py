@@ -6,14 +6,22 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from machinami.bootstrap.core import Core, Options
+from machinami.bootstrap.options import Options
 from machinami.entrypoints.cli.folders import enter
-from machinami.entrypoints.cli.listening import SOCKET_NAME, Listeners
+from machinami.entrypoints.cli.process import SOCKET_NAME
 from machinami.kernel.errors import MachinamiError
+from machinami.kernel.late import Late
+
+if TYPE_CHECKING:
+    from machinami.bootstrap import core as cores
+    from machinami.entrypoints.cli import listening
+else:
+    cores = Late("machinami.bootstrap.core")
+    listening = Late("machinami.entrypoints.cli.listening")
 
 ORIGIN: Final = "http://machinami"
 LONG_S: Final = 3_600.0
@@ -58,9 +66,9 @@ async def joined(options: Options, *, begin: bool = False) -> AsyncIterator[City
             yield client
         return
     enter(options.data, options.store, begin)
-    core = Core(options)
+    core = cores.Core(options)
     await core.open()
-    listeners = Listeners(core)
+    listeners = listening.Listeners(core)
     try:
         await listeners.listen_privately(options.data)
         async with _client(options.data) as client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
-import signal
 import socket
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -15,33 +14,20 @@ from typing import Any, Final
 import uvicorn
 
 from machinami.bootstrap.core import Core
+from machinami.entrypoints.cli.process import SOCKET_NAME
 from machinami.entrypoints.http.app import Application
 from machinami.entrypoints.http.asgi import wanted_tenant
 from machinami.entrypoints.http.joined import JoinedProtocol
 from machinami.kernel.caller import ALL_ROLES, DEFAULT_TENANT, Caller
-from machinami.kernel.errors import Refusal
 
-SOCKET_NAME: Final = "machinami.sock"
 STOP_S: Final = 5
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Take an address before anything else is begun; `port` 0 takes a free one. Refusal `cli.port.taken`."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise Refusal("cli.port.taken", host=host, port=str(port), reason=error.strerror or str(error)) from error
-    return bound
 
 
 class QuietServer(uvicorn.Server):
     """uvicorn without its own signal handling: the program around it decides when to stop."""
 
     def install_signal_handlers(self) -> None:
-        """Signals are handled in `stop_signal`."""
+        """Signals are handled in `process.stop_signal`."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Leave the signals alone."""
@@ -54,13 +40,12 @@ class Listeners:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.application = Application(core)
-        self._asgi = self.application.asgi()
         self._servers: list[tuple[QuietServer, asyncio.Task[None]]] = []
         self._socket_path: Path | None = None
 
     async def listen(self, bound: socket.socket, certificate: Path | None = None) -> int:
-        """Serve on a socket from `bind`; returns its port."""
-        await self._serve(self._asgi, bound, certificate)
+        """Serve on a socket from `process.bind`; returns its port."""
+        await self._serve(self.application.asgi(), bound, certificate)
         return int(bound.getsockname()[1])
 
     async def listen_privately(self, folder: Path) -> None:
@@ -113,12 +98,3 @@ def local_authenticator() -> Any:
         return Caller(wanted_tenant(headers) or DEFAULT_TENANT, f"local:{name}", "administration", ALL_ROLES, name)
 
     return authenticate
-
-
-def stop_signal() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, stop.set)
-    return stop

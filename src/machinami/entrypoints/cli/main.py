@@ -14,28 +14,28 @@ import typer
 import uvloop
 
 from machinami import __version__
-from machinami.bootstrap.core import Options
 from machinami.bootstrap.errors import register_all
+from machinami.bootstrap.options import Options
 from machinami.bootstrap.profile import load_profile, plain_profile
 from machinami.entrypoints.cli import serving
-from machinami.entrypoints.cli.late import late
 from machinami.entrypoints.cli.logs import configure_logs
-from machinami.entrypoints.cli.terminal import terminal
 from machinami.kernel.error_texts import describe
 from machinami.kernel.errors import MachinamiError, Refusal
+from machinami.kernel.late import Late
 from machinami.kernel.settings import load
 
 if TYPE_CHECKING:
-    from machinami.entrypoints.cli import administration, basemaps, importing
+    from machinami.entrypoints.cli import administration, basemaps, importing, opening, terminal
     from machinami.entrypoints.cli import demo as demonstration
 else:
-    administration = late("machinami.entrypoints.cli.administration")
-    basemaps = late("machinami.entrypoints.cli.basemaps")
-    demonstration = late("machinami.entrypoints.cli.demo")
-    importing = late("machinami.entrypoints.cli.importing")
+    administration = Late("machinami.entrypoints.cli.administration")
+    basemaps = Late("machinami.entrypoints.cli.basemaps")
+    demonstration = Late("machinami.entrypoints.cli.demo")
+    importing = Late("machinami.entrypoints.cli.importing")
+    opening = Late("machinami.entrypoints.cli.opening")
+    terminal = Late("machinami.entrypoints.cli.terminal")
 
 app = typer.Typer(help="Machinami (街並み): an open-source City OS.", no_args_is_help=True, add_completion=False)
-errors = terminal(stderr=True)
 
 
 class Language(StrEnum):
@@ -123,7 +123,7 @@ def serve(
     """Run the server; prints `ready http://…` when it answers."""
     configure_logs(log)
     if workers != 1:
-        errors.print("machinami: --workers above 1 is not offered yet; one process serves a town.")
+        complain("machinami: --workers above 1 is not offered yet; one process serves a town.")
         raise typer.Exit(2)
     chosen = options(data, store=store, postgres_bin=postgres_bin, dev=dev, profile=profile)
     run(serving.run_server(chosen, host, port))
@@ -142,7 +142,7 @@ def up(
     """Start a city for real: first-run set-up with a code, then login and TLS for the office network."""
     configure_logs("warning")
     chosen = options(data, store=store, postgres_bin=postgres_bin, profile=profile, town=city)
-    run(serving.run_city(chosen, port, lan_port))
+    run(opening.run_city(chosen, port, lan_port))
 
 
 @app.command("import")
@@ -282,11 +282,16 @@ def run(work: Coroutine[Any, Any, int]) -> None:
     except MachinamiError as error:
         language = "ja" if os.environ.get("LANG", "").startswith("ja") else "en"
         wrong, remedy = describe(error, language)
-        errors.print(f"machinami: {wrong}\n{remedy}  [{error.code}]", markup=False, highlight=False)
+        complain(f"machinami: {wrong}\n{remedy}  [{error.code}]")
         code = 2
     except asyncio.CancelledError:
         code = 130
     raise SystemExit(code)
+
+
+def complain(text: str) -> None:
+    """Say on standard error what was wrong."""
+    terminal.terminal(stderr=True).print(text, markup=False, highlight=False)
 
 
 def main() -> None:
@@ -295,11 +300,11 @@ def main() -> None:
         app()
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        errors.print(f"machinami: {error.strerror or error}{where}", markup=False, highlight=False)
+        complain(f"machinami: {error.strerror or error}{where}")
         raise SystemExit(2) from error
     except MachinamiError as error:
         wrong, remedy = describe(error)
-        errors.print(f"machinami: {wrong}\n{remedy}  [{error.code}]", markup=False, highlight=False)
+        complain(f"machinami: {wrong}\n{remedy}  [{error.code}]")
         raise SystemExit(2) from error
 
 

@@ -6,7 +6,7 @@ import ipaddress
 import platform
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
@@ -26,6 +26,7 @@ from machinami.entrypoints.http.errors import ROWS
 from machinami.entrypoints.http.messages import Answer, json_answer
 from machinami.entrypoints.http.metrics import Metrics
 from machinami.entrypoints.http.ngsi_ld.routes import ngsi_ld_routes
+from machinami.entrypoints.http.ngsi_ld.source_notifications import source_notification_routes
 from machinami.entrypoints.http.ngsi_ld.tenants import of_known_tenants
 from machinami.entrypoints.http.openapi.description import DescriptionHandlers
 from machinami.entrypoints.http.problems import problem_answer
@@ -37,7 +38,14 @@ from machinami.kernel.caller import DEFAULT_TENANT, Caller, Role, development_ca
 from machinami.kernel.clock import iso
 from machinami.kernel.error_texts import ERRORS, register
 from machinami.kernel.errors import MachinamiError, Refusal
-from machinami.linkage.importing.runs import ImportRequest, UploadedFile
+from machinami.kernel.late import Late
+
+if TYPE_CHECKING:
+    from machinami.entrypoints.http import exposition
+    from machinami.linkage.importing import runs
+else:
+    exposition = Late("machinami.entrypoints.http.exposition")
+    runs = Late("machinami.linkage.importing.runs")
 
 FILES_MAX: Final = 200
 TO_PAGES: Final = frozenset({("GET", "/api/stream"), ("POST", "/api/imports")})
@@ -47,12 +55,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 def api_routes(core: Core) -> list[Routes]:
     """All routes of the APIs; the first whose prefix covers a path answers."""
     api = ngsi_ld_routes(
-        core.entities,
-        core.temporal,
-        core.contexts,
-        core.subscriptions,
-        core.entity_maps,
-        core.snapshots,
+        core.data.entities,
+        core.data.temporal,
+        core.data.contexts,
+        core.data.subscriptions,
+        core.data.entity_maps,
+        core.data.snapshots,
         core.federation,
         core.source,
         core.sources,
@@ -60,8 +68,10 @@ def api_routes(core: Core) -> list[Routes]:
         core.settings,
     )
     if core.options.dev:  # elsewhere a key or session says which tenant it is, and that was set up
-        api = Routes(api.prefix, of_known_tenants(api.table, core.tenants))
-    return DescriptionHandlers([api, *administration_routes(core), *console_routes(core)]).all_routes()
+        api = Routes(api.prefix, of_known_tenants(api.table, core.data.tenants))
+    described = DescriptionHandlers([api, *administration_routes(core), *console_routes(core)])
+    arrivals = source_notification_routes(core.arrivals, core.settings.integer("json_depth_max"))
+    return [*described.all_routes(), arrivals]
 
 
 class Application:
@@ -148,7 +158,7 @@ class Application:
         return _response(json_answer(document, 200 if document["status"] == "pass" else 503))
 
     async def _metrics(self, _: Request) -> Response:
-        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(exposition.exposition(self.metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _version(self, _: Request) -> Response:
         """Orion's shape, so that clients that look for an Orion start (B5); what we are stands beside it."""
@@ -190,7 +200,7 @@ class Application:
         try:
             async with bounded.form(max_files=FILES_MAX, max_fields=20) as form:
                 uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile) and one.filename]
-                files = tuple([UploadedFile(str(one.filename), await one.read()) for one in uploads])
+                files = tuple([runs.UploadedFile(str(one.filename), await one.read()) for one in uploads])
                 model, town = str(form.get("model") or ""), str(form.get("city") or self._core.profile.view.code)
                 dry_run, new_edition = (_checked(form.get(name)) for name in ("dry_run", "new_edition"))
         except HTTPException as error:
@@ -201,7 +211,9 @@ class Application:
             raise Refusal("import.town.missing")
         if "\0" in f"{model}{town}" or any("\0" in one.name for one in files):
             raise Refusal("http.upload.malformed", reason="a name holds a NUL character.")
-        run = await self._core.imports.start(caller, ImportRequest(files, town, model or None, dry_run, new_edition))
+        run = await self._core.linkage.imports.start(
+            caller, runs.ImportRequest(files, town, model or None, dry_run, new_edition)
+        )
         return _response(json_answer({"run": run}, 202))
 
     async def _tiles(self, request: Request, caller: Caller) -> Response:
@@ -226,9 +238,10 @@ class Application:
         )
         watch("waiting_writes", "Changes that wait for a commit.", lambda: core.store.writer.waiting)
         watch("cached_entities", "Entities in the cache.", lambda: len(core.store.cache))
-        watch("subscriptions", "Live subscriptions.", lambda: len(core.subscriptions))
+        watch("subscriptions", "Live subscriptions.", lambda: len(core.data.subscriptions))
+        watch("subscription_copies", "Subscriptions at context sources.", lambda: len(core.distributed))
         watch("registrations", "Context sources registered.", lambda: len(core.federation.registrations))
-        watch("notifications_matched", "Notifications queued.", lambda: core.matcher.matched, counts=True)
+        watch("notifications_matched", "Notifications queued.", lambda: core.data.matcher.matched, counts=True)
         watch("notifications_in_flight", "Notifications under way.", lambda: core.worker.in_flight)
         watch("live_streams", "Open live streams (SSE).", lambda: core.live.clients)
 

@@ -5,6 +5,7 @@ Written on the bare protocol because this is the hot path (ADR 0006); pages and 
 
 from __future__ import annotations
 
+import logging
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -12,11 +13,9 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
-import structlog
-
 from machinami.entrypoints.http.messages import PROBLEM_JSON, Answer, Call
 from machinami.entrypoints.http.metrics import Metrics
-from machinami.entrypoints.http.problems import problem_answer, problem_type
+from machinami.entrypoints.http.problems import problem_answer, problem_at
 from machinami.entrypoints.http.routing import Routes
 from machinami.kernel.caller import DEFAULT_TENANT, Caller
 from machinami.kernel.clock import Clock
@@ -27,7 +26,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 UNPACK_RATIO_MAX: Final = 100
 ANONYMOUS: Final = Caller(DEFAULT_TENANT, "anonymous", "", frozenset(), "")
 QUERY_FIELDS_MAX: Final = 100
@@ -79,10 +78,10 @@ class Server:
         except MachinamiError as error:
             answer = problem_answer(error)
         except Exception:
-            log.exception("request failed", method=method, path=raw_path)
+            log.exception("request failed", extra={"method": method, "path": raw_path})
             answer = problem_answer(Refusal("http.internal"))
         if answer.headers.get("content-type") == PROBLEM_JSON:
-            answer.headers["content-type"] = problem_type(raw_path)
+            answer = problem_at(raw_path, answer)
         tenant = headers.get(TENANT_HEADER)
         if tenant is not None and answer.status < 400:
             answer.headers["ngsild-tenant"] = tenant

@@ -119,22 +119,22 @@ class ConsoleHandlers:
 
     async def import_runs(self, call: Call) -> Answer:
         """GET /api/imports."""
-        return json_answer({"runs": await self._core.imports.listing(call.caller)})
+        return json_answer({"runs": await self._core.linkage.imports.listing(call.caller)})
 
     async def import_run(self, call: Call) -> Answer:
         """GET /api/imports/{run}."""
-        return json_answer(await self._core.imports.get(call.caller, call.segments[0]))
+        return json_answer(await self._core.linkage.imports.get(call.caller, call.segments[0]))
 
     async def findings_csv(self, call: Call) -> Answer:
         """GET /api/imports/{run}/findings.csv?lang=."""
         language = "en" if call.query.get("lang") == "en" else "ja"
-        body = await self._core.imports.findings_csv(call.caller, call.segments[0], language)
+        body = await self._core.linkage.imports.findings_csv(call.caller, call.segments[0], language)
         disposition = f'attachment; filename="findings-{call.segments[0]}.csv"'
         return Answer(200, body, {"content-type": "text/csv; charset=utf-8", "content-disposition": disposition})
 
     async def models(self, _: Call) -> Answer:
         """GET /api/models."""
-        return json_answer({"models": self._core.imports.models()})
+        return json_answer({"models": self._core.linkage.imports.models()})
 
     async def attributes(self, _: Call) -> Answer:
         """GET /api/attributes: what attributes and types are called, in both languages."""
@@ -142,14 +142,14 @@ class ConsoleHandlers:
 
     async def mappings(self, call: Call) -> Answer:
         """GET /api/mappings."""
-        return json_answer({"mappings": await self._core.imports.mappings(call.caller)})
+        return json_answer({"mappings": await self._core.linkage.imports.mappings(call.caller)})
 
     async def save_mapping(self, call: Call) -> Answer:
         """PUT /api/mappings/{fingerprint}."""
         document = self._object(call)
         if document.get("fingerprint") != call.segments[0]:
             raise Refusal("http.body.other_id", path=call.segments[0][:100], body=str(document.get("fingerprint"))[:100])
-        mapping = await self._core.imports.save_mapping(call.caller, document)
+        mapping = await self._core.linkage.imports.save_mapping(call.caller, document)
         return json_answer(mapping.to_document())
 
     async def keys(self, call: Call) -> Answer:

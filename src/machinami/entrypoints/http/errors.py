@@ -113,7 +113,7 @@ ROWS = {
         "名前と、展開に使う @context を確かめてください。使われている属性は GET /attributes で一覧できます。",
     ),
     "http.body.not_an_object": ErrorText(
-        Kind.BAD_REQUEST_DATA,
+        Kind.INVALID_REQUEST,
         "The body is not a JSON object.",
         "本文が JSON オブジェクトではありません。",
         "Send one entity, or a fragment of one, as an object.",
@@ -146,6 +146,13 @@ ROWS = {
         "一括操作が {given} 件あります。上限は {most} 件です。",
         "Send it in several batches.",
         "何回かに分けて送ってください。",
+    ),
+    "http.media_type.missing": ErrorText(
+        Kind.INVALID_REQUEST,
+        "The request does not tell what its body is.",
+        "リクエストに本文の種類がありません。",
+        "Send a Content-Type header with one of: {allowed}.",
+        "Content-Type ヘッダーに次のどれかを付けてください: {allowed}",
     ),
     "http.media_type.unsupported": ErrorText(
         Kind.UNSUPPORTED_MEDIA_TYPE,
@@ -189,13 +196,6 @@ ROWS = {
         "Give one.",
         "一つにしてください。",
     ),
-    "http.feature.not_yet": ErrorText(
-        Kind.OPERATION_NOT_SUPPORTED,
-        "{feature} is not offered yet.",
-        "{feature} はまだ使えません。",
-        "See the README for what works.",
-        "README の対応状況を確かめてください。",
-    ),
     "security.access.foreign_page": ErrorText(
         Kind.FORBIDDEN,
         "Development mode answers pages of this computer only, not {origin}.",
@@ -234,7 +234,7 @@ ROWS = {
     "http.upload.malformed": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "The upload can't be read: {reason}",
-        "アップロードを読み取れません: {reason}",
+        "アップロードを読み取れません: {reason}。",
         "Send the files as multipart/form-data in the field file.",
         "multipart/form-data の file フィールドでファイルを送ってください。",
     ),

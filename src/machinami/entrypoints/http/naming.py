@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from machinami.linkage.importing.catalogue import load_models
+from machinami.kernel.late import Late
+
+if TYPE_CHECKING:
+    from machinami.linkage.importing import catalogue
+else:
+    catalogue = Late("machinami.linkage.importing.catalogue")
 
 FEED_TYPES: Final[dict[str, tuple[str, str]]] = {
     "Alert": ("警報情報", "Alerts"),
@@ -75,7 +80,7 @@ def names_document() -> dict[str, Any]:
     """
     attributes = dict(FEED_ATTRIBUTES)
     types = dict(FEED_TYPES)
-    for model in load_models():
+    for model in catalogue.load_models():
         types.setdefault(model.type, (model.ja, model.en))
         for item in model.items:
             attributes.setdefault(item.name, (item.ja.replace("_", " "), in_words(item.name)))

@@ -37,6 +37,7 @@ STATUS: Final[dict[Kind, int]] = {
 NGSI_LD_ERRORS: Final = "https://uri.etsi.org/ngsi-ld/errors/"
 _NGSI_LD_KINDS: Final = frozenset(list(Kind)[:12])
 RETRY_AFTER_S: Final = "2"
+_BARE: Final = (STATUS[Kind.LENGTH_REQUIRED], STATUS[Kind.UNSUPPORTED_MEDIA_TYPE])
 
 
 def problem_document(error: MachinamiError) -> dict[str, Any]:
@@ -70,4 +71,20 @@ def problem_answer(error: MachinamiError) -> Answer:
         headers["www-authenticate"] = "Bearer"
     if document["status"] == 405:
         headers["allow"] = str(error.parameters.get("allowed", ""))
+    if error.code == "http.media_type.unsupported":
+        headers["accept"] = str(error.parameters["allowed"])
+    if error.code == "http.body.encoding":
+        headers["accept-encoding"] = "gzip"
     return json_answer(document, document["status"], PROBLEM_JSON, headers)
+
+
+def problem_at(path: str, answer: Answer) -> Answer:
+    """A problem in the form of its path; NGSI-LD wants a missing length and a wrong media type as a status alone (6.3.4).
+
+    What can be read instead stands in the header Accept or Accept-Encoding of such an answer (RFC 9110, 15.5.16).
+    """
+    headers = {**answer.headers, "content-type": problem_type(path)}
+    if problem_type(path) == JSON and answer.status in _BARE:
+        del headers["content-type"]
+        return Answer(answer.status, b"", headers)
+    return Answer(answer.status, answer.body, headers)

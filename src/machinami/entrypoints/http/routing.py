@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from machinami.entrypoints.http.messages import Answer, Call
+from machinami.entrypoints.http.messages import Answer, Call, only
 from machinami.kernel.errors import Refusal
 
+F = TypeVar("F", bound=Callable[..., Any])
 Handler = Callable[[Call], Awaitable[Answer]]
 Table = Mapping[str, Mapping[str, Handler]]
 """Handlers by path pattern and method."""
@@ -64,3 +67,37 @@ def merged(tables: Iterable[Table]) -> Table:
                 raise ValueError(f"two handlers for {pattern}")
             methods.update(handlers)
     return found
+
+
+def takes(*names: str) -> Callable[[F], F]:
+    """Declare the query parameters of a handler: `checked` refuses all others, the API's description lists them."""
+
+    def declare(handler: F) -> F:
+        handler.__dict__["takes"] = frozenset(names)
+        return handler
+
+    return declare
+
+
+def taken(handler: Handler) -> frozenset[str] | None:
+    """The query parameters that a handler declares; None if it does not say."""
+    return getattr(handler, "takes", None)
+
+
+def checked(table: Table) -> Table:
+    """The same handlers, called only with query parameters that they declare; ValueError if one declares none."""
+    return {path: {method: _checked(one) for method, one in methods.items()} for path, methods in table.items()}
+
+
+def _checked(handler: Handler) -> Handler:
+    names = taken(handler)
+    if names is None:
+        raise ValueError(f"{handler} does not say which query parameters it takes")
+
+    @wraps(handler)
+    async def check(call: Call) -> Answer:
+        if call.query:
+            only(call, names)
+        return await handler(call)
+
+    return check

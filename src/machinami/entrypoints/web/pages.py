@@ -16,15 +16,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from machinami.entrypoints.web.static_files import StaticFiles, collect
+from machinami.kernel.late import Late
+
+if TYPE_CHECKING:
+    from machinami.entrypoints.web import shell
+else:
+    shell = Late("machinami.entrypoints.web.shell")
 
 _IMPORT: Final = re.compile(r"""\b(?:im|ex)port\s*\(?\s*(?:[\w*{][^"';]*?\bfrom\s*)?"([^"]+)\"""")
 HERE: Final = Path(__file__).resolve().parent
@@ -140,17 +144,6 @@ def content_security_policy(online_hosts: Sequence[str] = ()) -> str:
     )
 
 
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def language_of(request: Request) -> str:
     """The visitor's language: chosen (cookie), else the browser's first of ja/en, else Japanese."""
     chosen = request.cookies.get(LANGUAGE_COOKIE)
@@ -177,19 +170,15 @@ def render_page(
         "base": {part: files.url(f"base/{part}.json") for part in ("land", "lines", "labels")},
         **context,
     }
-    html = (
-        _templates()
-        .get_template("page.html")
-        .render(
-            page=page,
-            language=language,
-            theme=theme if theme in THEMES else "",
-            texts=catalogue(language),
-            url=files.url,
-            modules=modules_of(page.module),
-            import_map=Markup(import_map()),  # noqa: S704 - our own constant, no visitor's text in it
-            start=start,
-        )
+    html = shell.render(
+        import_map(),
+        page=page,
+        language=language,
+        theme=theme if theme in THEMES else "",
+        texts=catalogue(language),
+        url=files.url,
+        modules=modules_of(page.module),
+        start=start,
     )
     headers = {
         "Content-Security-Policy": content_security_policy(online_hosts),
@@ -217,6 +206,10 @@ def _endpoint(page: Page, guard: PageGuard | None, hosts: Sequence[str]) -> Call
     return show
 
 
+async def _static(request: Request) -> Response:
+    return await static_files().serve(request)
+
+
 async def _favicon(request: Request) -> Response:
     request.path_params.update(digest=static_files().digests["own"], path="img/icon.svg")
     return await static_files().serve(request)
@@ -238,5 +231,5 @@ def routes(
     return [
         *shown,
         Route("/favicon.ico", _favicon),
-        Route("/static/{digest}/{path:path}", static_files().serve, name="static"),
+        Route("/static/{digest}/{path:path}", _static, name="static"),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from machinami.kernel.entity import Entity, Instance
+from machinami.kernel.entity import Attributes, Entity, Instance
 from machinami.standards.ngsi_ld.attributes import is_date_time
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.entities import parse_entity
@@ -25,20 +25,26 @@ def read_entity(document: Any, context: Context) -> Entity:
         entity,
         created_at=times.get("createdAt", ""),
         modified_at=times.get("modifiedAt", ""),
-        attributes={name: _timed(instances, given.get(name)) for name, instances in entity.attributes.items()},
+        attributes={name: _timed(instances, given.get(name), context) for name, instances in entity.attributes.items()},
     )
 
 
-def _timed(instances: list[Instance], body: Any) -> list[Instance]:
+def _timed(instances: list[Instance], body: Any, context: Context) -> list[Instance]:
     bodies = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
     by_dataset = {_dataset(one): one for one in bodies}
-    return [{**one, **_times_of(by_dataset.get(_dataset(one), {}))} for one in instances]
+    return [with_times(one, by_dataset.get(_dataset(one), {}), context) for one in instances]
+
+
+def with_times(instance: Instance, body: Mapping[str, Any], context: Context) -> Instance:
+    """An instance with the system times that its document tells of it and of its own attributes."""
+    found = {**instance, **{name: body[name] for name in _TIMES if is_date_time(body.get(name))}}
+    inner: Attributes = instance.get("attributes", {})
+    if inner:
+        given = {context.expanded[name]: each for name, each in body.items() if isinstance(each, dict | list)}
+        found["attributes"] = {name: _timed(each, given.get(name), context) for name, each in inner.items()}
+    return found
 
 
 def _dataset(body: Mapping[str, Any]) -> str:
     name = body.get("datasetId", "@none")
     return name if isinstance(name, str) else "@none"
-
-
-def _times_of(body: Mapping[str, Any]) -> dict[str, str]:
-    return {name: body[name] for name in _TIMES if is_date_time(body.get(name))}

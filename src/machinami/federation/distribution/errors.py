@@ -11,7 +11,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "federation.source.no_answer": ErrorText(
         Kind.GATEWAY_TIMEOUT,
         "The context source of {registration} gave no complete answer: {reason}.",
-        "登録 {registration} の情報源から応答がありません: {reason}",
+        "登録 {registration} の情報源から応答がありません: {reason}。",
         "Check that the source runs and that its address in the registration is right, then try again.",
         "情報源が動いていることと、登録のアドレスが正しいことを確かめてから、もう一度試してください。",
     ),
@@ -25,7 +25,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "federation.source.not_understood": ErrorText(
         Kind.BAD_GATEWAY,
         "The answer of the context source of {registration} can't be understood: {reason}.",
-        "登録 {registration} の情報源の応答を理解できません: {reason}",
+        "登録 {registration} の情報源の応答を理解できません: {reason}。",
         "Ask whoever looks after the source; it may not speak NGSI-LD.",
         "情報源の管理者に確かめてください。NGSI-LD に対応していない可能性があります。",
     ),
@@ -43,12 +43,12 @@ ROWS: Final[dict[str, ErrorText]] = {
         "Change the data at the source, or register the operation.",
         "情報源で直接変更するか、登録の operations に操作を加えてください。",
     ),
-    "federation.temporal.not_aggregated": ErrorText(
-        Kind.OPERATION_NOT_SUPPORTED,
-        "Aggregated values are computed where the data are, not over several brokers.",
-        "集計値は各ブローカーの中だけで計算し、複数のブローカーをまたいでは計算しません。",
-        "Ask with local=true, or ask for the instances themselves.",
-        "local=true を付けるか、集計前のインスタンスを取得してください。",
+    "federation.temporal.too_long": ErrorText(
+        Kind.TOO_COMPLEX_QUERY,
+        "The history of {registration} is too long to be put together with that of other brokers.",
+        "{registration} の履歴が長すぎるため、ほかのブローカーの履歴とまとめられません。",
+        "Ask for a shorter span of time (timerel, timeAt, endTimeAt) or fewer attributes, or with local=true.",
+        "timerel・timeAt・endTimeAt で期間を短くするか、属性を減らすか、local=true を付けてください。",
     ),
     "federation.operation.loop": ErrorText(
         Kind.LOOP_DETECTED,

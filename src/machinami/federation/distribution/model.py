@@ -21,6 +21,7 @@ class Limits:
     answer_bytes_max: int = 16_000_000
     json_depth_max: int = 64
     entities_max: int = 5_000
+    instances_max: int = 100_000
     page_entities: int = 100
     cached_answers_max: int = 1_000
     via_max: int = 20

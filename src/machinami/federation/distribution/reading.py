@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,17 +17,22 @@ from machinami.federation.distribution.model import Ask, Origin, Reply, Said, Ta
 from machinami.federation.distribution.rules import Names, Narrowed
 from machinami.federation.distribution.service import Sources
 from machinami.federation.registrations.model import Match, Mode
+from machinami.kernel.clock import iso, parse_instant
 from machinami.kernel.entity import Entity
-from machinami.kernel.errors import MachinamiError, Unavailable
+from machinami.kernel.errors import MachinamiError, Refusal, Unavailable
 from machinami.kernel.name_use import NameUse
 from machinami.kernel.query import Selector, TypeSelection
+from machinami.standards.ngsi_ld.attributes import is_date_time
 from machinami.standards.ngsi_ld.contexts import Context
 
 READ_OPERATIONS: Final = frozenset({"retrieveEntity", "queryEntity", "queryBatch"})
 QUERY_OPERATIONS: Final = frozenset({"queryEntity", "queryBatch"})
 _SYSTEM_TIMES: Final = ("options", "sysAttrs")
+_TIMES: Final = ("expiresAt", "createdAt", "modifiedAt")
 _ANSWERS: Final = frozenset({200, 203, 206})
+_PART: Final = 206
 _PICK_SINCE: Final = (1, 8)
+_RANGE: Final = re.compile(r"date-?time\s+\S+?Z-(\S+Z)/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +66,26 @@ class Heard:
 class SourceReader:
     """Asks sources for entities in the names of one request's @context."""
 
-    def __init__(self, sources: Sources, origin: Origin, context: Context, names: Names, style: str = "queryEntity") -> None:
-        """`names` are the attributes that the request is about, None for all; `style` the query operation liked best."""
+    def __init__(
+        self,
+        sources: Sources,
+        origin: Origin,
+        context: Context,
+        names: Names,
+        style: str = "queryEntity",
+        *,
+        scoped: bool = True,
+    ) -> None:
+        """`names` are the attributes that the request is about, None for all; `style` the query operation liked best.
+
+        `scoped`: it is about the scope as well, which has a past like an attribute.
+        """
         self._sources = sources
         self._origin = origin
         self._context = context
         self._names = names
         self._style = style
+        self._members = ("id", "type", "scope") if scoped else ("id", "type")
 
     async def entity(self, matches: Sequence[Match], entity_id: str, types: Sequence[str]) -> Heard:
         """What sources know of one entity."""
@@ -103,36 +123,71 @@ class SourceReader:
         return heard
 
     async def histories(
-        self, matches: Sequence[Match], selectors: Sequence[Selector], entity_id: str, time: tuple[tuple[str, str], ...]
-    ) -> Heard:
-        """What sources know of the past of one entity, or of those that are selected; `time` is the temporal query (4.11)."""
+        self, matches: Sequence[Match], selectors: Sequence[Selector], entity_id: str, time: Mapping[str, str],
+        *, whole: bool = False,
+    ) -> Heard:  # fmt: skip
+        """What sources know of the past of one entity, or of those that are selected; `time` is the temporal query (4.11).
+
+        `whole`: all of it and not only a page each; Refusal `federation.temporal.too_long` if that is more than a request
+        may take.
+        """
         heard = Heard()
-        for one in await asyncio.gather(*(self._past_of_one(match, selectors, entity_id, time) for match in matches)):
+        for one in await asyncio.gather(*(self._past_of_one(match, selectors, entity_id, time, whole) for match in matches)):
             heard.take(one)
         return heard
 
     async def _past_of_one(
-        self, match: Match, selectors: Sequence[Selector], entity_id: str, time: tuple[tuple[str, str], ...]
+        self, match: Match, selectors: Sequence[Selector], entity_id: str, time: Mapping[str, str], whole: bool
     ) -> Heard:
         target = await self._target(match)
         if isinstance(target, Heard):
             return target
         names = rules.offered(match.information, self._names)
-        rest = (*self._projection(target, names), *time, _SYSTEM_TIMES)
+        if whole:
+            time = {name: text for name, text in time.items() if name != "lastN"}
         heard = Heard()
         if entity_id:
-            ask = Ask("GET", f"/temporal/entities/{quote(entity_id, safe=':')}", rest, reads=True)
-            await self._past_page(heard, match, target, ask)
+            path = f"/temporal/entities/{quote(entity_id, safe=':')}"
+            await self._past_pages(heard, match, target, path, self._projection(target, names), time, whole)
             return heard
         limits = self._sources.limits
         for part in rules.narrowed(selectors, match.information):
             for offset in self._offsets(heard, target):
                 page = (("limit", str(limits.page_entities)), ("offset", str(offset)))
-                query = (*selection(part, target.context), *rest, *page)
-                ask = Ask("GET", "/temporal/entities", query, reads=True)
-                if await self._past_page(heard, match, target, ask) < limits.page_entities:
+                chosen = (*selection(part, target.context), *self._projection(target, names, bool(part.types)))
+                told = await self._past_pages(heard, match, target, "/temporal/entities", chosen, time, whole, page)
+                if told < limits.page_entities:
                     break
         return heard
+
+    async def _past_pages(
+        self, heard: Heard, match: Match, target: Target, path: str, chosen: tuple[tuple[str, str], ...],
+        time: Mapping[str, str], whole: bool, page: tuple[tuple[str, str], ...] = (),
+    ) -> int:  # fmt: skip
+        """Ask for a page of instances, and with `whole` for those behind it; how many entities there are on the first.
+
+        Behind a page the entities that were on it are asked for by id: others may have no instances there.
+        """
+        over = self._sources.monotonic() + self._sources.patience_s(target)
+        number, first, end = -1, len(heard.told), ""
+        while True:
+            ask = Ask("GET", path, (*chosen, *time.items(), _SYSTEM_TIMES, *page), reads=True)
+            before = len(heard.told)
+            told = await self._past_page(heard, match, target, ask)
+            number = told if number < 0 else number
+            reached = range_end(heard.told[-1].content_range) if len(heard.told) > before else ""
+            if not whole or not reached:
+                return number
+            instances = sum(map(_instances, heard.told[first:]))
+            if reached == end or self._sources.monotonic() > over or instances > self._sources.limits.instances_max:
+                raise Refusal("federation.temporal.too_long", registration=target.id)
+            end, time = reached, _behind(time, reached, target)
+            heard.told[before:] = [replace(one, content_range="") for one in heard.told[before:]]
+            if page and told:
+                ids = [one.document["id"] for one in heard.told[before:] if isinstance(one.document, dict)]
+                kept = tuple(one for one in chosen if one[0] not in ("id", "idPattern"))
+                chosen = (("id", ",".join(map(str, ids))), *kept)
+                page = (("limit", str(self._sources.limits.page_entities)),)
 
     async def _past_page(self, heard: Heard, match: Match, target: Target, ask: Ask) -> int:
         said = await self._sources.ask(target, ask, self._origin)
@@ -140,6 +195,11 @@ class SourceReader:
         if not isinstance(said, Reply) or said.status not in _ANSWERS:
             return 0
         documents = said.document if isinstance(said.document, list) else [said.document]
+        if said.status == _PART and not range_end(said.content_range):
+            reason = Unavailable(
+                "federation.source.not_understood", registration=target.id, reason="a part of a history without its range"
+            )
+            heard.warnings += self._warnings(target, reason)
         for document in documents:
             try:
                 context = await self._sources.context_of(target, document)
@@ -147,7 +207,7 @@ class SourceReader:
                 reason = Unavailable("federation.source.not_understood", registration=target.id, reason=error.code)
                 heard.warnings += self._warnings(target, reason)
                 continue
-            heard.told.append(Told(match, document, context, said.content_range if said.status == 206 else ""))
+            heard.told.append(Told(match, document, context, said.content_range if said.status == _PART else ""))
         return len(documents)
 
     def not_understood(self, told: Told, reason: str) -> str:
@@ -246,20 +306,47 @@ class SourceReader:
         page = (("limit", str(self._sources.limits.page_entities)), *((("offset", str(offset)),) if offset else ()))
         offers = match.registration.operations
         if "queryEntity" in offers and not (self._style == "queryBatch" and self._style in offers):
-            chosen = selection(part, target.context)
-            return Ask("GET", "/entities", (*chosen, *self._projection(target, names), _SYSTEM_TIMES, *page), reads=True)
+            chosen = (*selection(part, target.context), *self._projection(target, names, bool(part.types)))
+            return Ask("GET", "/entities", (*chosen, _SYSTEM_TIMES, *page), reads=True)
         document: dict[str, Any] = {"type": "Query", "entities": _selectors(part, target.context)}
-        document |= {name: text.split(",") for name, text in self._projection(target, names)}
+        document |= {name: text.split(",") for name, text in self._projection(target, names, bool(part.types))}
         return Ask("POST", "/entityOperations/query", (_SYSTEM_TIMES, *page), document, reads=True)
 
-    def _projection(self, target: Target, names: Names) -> tuple[tuple[str, str], ...]:
-        """The attributes to send, as `pick`; as `attrs` for a source that says it is older than that."""
+    def _projection(self, target: Target, names: Names, filtered: bool = True) -> tuple[tuple[str, str], ...]:
+        """The attributes to send, as `pick`; as `attrs` for a source that says it is older than that.
+
+        Also as `attrs` where nothing else narrows a query: it would be too wide (5.7.2.4).
+        """
         if names is None:
             return ()
         listed = [target.context.compacted[one] for one in sorted(names)]
-        if (speaking.conformance(target) or _PICK_SINCE) < _PICK_SINCE:
+        if not filtered or (speaking.conformance(target) or _PICK_SINCE) < _PICK_SINCE:
             return (("attrs", ",".join(listed)),) if listed else ()
-        return (("pick", ",".join(("id", "type", "scope", *listed))),)
+        return (("pick", ",".join((*self._members, *listed, *_TIMES))),)
+
+
+def range_end(content_range: str) -> str:
+    """The instant at which the page of instances ends that a Content-Range tells of, empty if it tells none (6.3.10)."""
+    found = _RANGE.search(content_range)
+    return found[1] if found and is_date_time(found[1]) else ""
+
+
+def _behind(time: Mapping[str, str], end: str, target: Target) -> dict[str, str]:
+    """The temporal query for what follows a page, which is complete up to its end (6.3.10).
+
+    Without `timerel` and `timeproperty` there may be instances without the time that pages are cut by: they would be lost.
+    """
+    if "timerel" not in time and "timeproperty" not in time:
+        raise Refusal("federation.temporal.too_long", registration=target.id)
+    begin = iso(parse_instant(end) + timedelta(microseconds=1))
+    if time.get("timerel") == "before":
+        return {**time, "timerel": "between", "timeAt": begin, "endTimeAt": time["timeAt"]}
+    return {**time, "timerel": time.get("timerel", "after"), "timeAt": begin}
+
+
+def _instances(told: Told) -> int:
+    document = told.document if isinstance(told.document, dict) else {}
+    return sum(len(body) for body in document.values() if isinstance(body, list))
 
 
 def selection(part: Narrowed, context: Context) -> tuple[tuple[str, str], ...]:

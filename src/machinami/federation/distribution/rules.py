@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from machinami.federation.registrations.model import EntityInfo, Match, Mode, Registered, RegistrationInfo
 from machinami.federation.registrations.patterns import pattern_finds
 from machinami.kernel.entity import Entity
-from machinami.kernel.query import Selector
+from machinami.kernel.query import EntityQuery, Selector, conditions
 
 Names = frozenset[str] | None
 """Expanded attribute names; None means whatever there is."""
@@ -129,6 +129,14 @@ class Narrowed:
     types: tuple[frozenset[str], ...] = ()
     ids: tuple[str, ...] = ()
     id_pattern: str | None = None
+
+
+def names_of(query: EntityQuery) -> frozenset[str]:
+    """The attributes that a query depends on: those it lists, with those of its filters; empty for all (5.12)."""
+    if not query.attributes:
+        return frozenset()
+    filtered = {one.path.name for one in conditions(query.condition)} | ({query.geo.property_name} if query.geo else set())
+    return frozenset(query.attributes) | filtered
 
 
 def narrowed(selectors: Sequence[Selector], information: Iterable[RegistrationInfo]) -> list[Narrowed]:

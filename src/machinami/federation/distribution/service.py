@@ -144,7 +144,8 @@ class Sources:
                     ask.method, self._url(target, ask), body, headers, limits.answer_bytes_max, timeout_s
                 )
         except TimeoutError as error:
-            raise Unavailable("federation.source.no_answer", registration=target.id, reason="no turn in time") from error
+            reason = f"nothing within {timeout_s:g} s"
+            raise Unavailable("federation.source.no_answer", registration=target.id, reason=reason) from error
         except MachinamiError as error:
             reason = str(error.parameters.get("reason", error.code))
             raise Unavailable("federation.source.no_answer", registration=target.id, reason=reason) from error
@@ -199,7 +200,8 @@ class Sources:
 
     def _url(self, target: Target, ask: Ask) -> str:
         registration = target.registered.registration
-        query = [*ask.query, *([("local", "true")] if registration.management.local_only else [])]
+        local = registration.management.local_only and not ask.path.startswith("/subscriptions")  # they say it themselves
+        query = [*ask.query, *([("local", "true")] if local else [])]
         address = f"{registration.endpoint.rstrip('/')}{PREFIX}{ask.path}"
         return f"{address}?{urlencode(query, safe=':,;()*')}" if query else address
 

@@ -153,6 +153,8 @@ def _renamed_instance(body: Mapping[str, Any], given: Context, wanted: Context) 
     for name, value in body.items():
         if name in _NAMING_MEMBERS:
             found[name] = _each(value, lambda text: wanted.compacted[given.expand_value(text)])
+        elif name == "ngsildproof" and isinstance(value, dict) and "entityTypeSealed" in value:
+            found[name] = {**value, "entityTypeSealed": _each(value["entityTypeSealed"], rename)}
         elif name in _INSTANCE_MEMBERS:
             found[name] = value
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from machinami.federation.registration_subscriptions import rules
@@ -19,7 +20,7 @@ from machinami.federation.registrations.ports import Evaluate, FederationStore, 
 from machinami.federation.registrations.service import Registrations
 from machinami.kernel.access import require
 from machinami.kernel.caller import Caller, Role
-from machinami.kernel.clock import Clock, iso
+from machinami.kernel.clock import Clock, iso, parse_instant
 from machinami.kernel.errors import Refusal
 from machinami.kernel.ids import new_urn
 from machinami.kernel.query import Page
@@ -65,16 +66,30 @@ class RegistrationSubscriptions:
         self._live: dict[Key, Standing] = {}
         self._pauses: dict[tuple[str, str, str], float] = {}
         self._due: dict[Key, float] = {}
+        self._stored: dict[Key, datetime] = {}
 
     async def load(self) -> int:
         """Fill the live set from the store; returns how many there are."""
-        place = 0
+        place, stored = 0, await self._store.periods()
         while True:
             records, place = await self._store.load(KIND, place, LOAD_BATCH)
             for tenant, number, document in records:
-                self._keep(_standing(tenant, number, document))
+                standing = _standing(tenant, number, document)
+                self._keep(standing)
+                self._go_on(standing, stored.get((tenant, standing.lane)))
             if not place:
                 return len(self._live)
+
+    def _go_on(self, standing: Standing, stored: datetime | None) -> None:
+        """Keep the rhythm from before this process; a clock that was set in between moves it by less than one interval."""
+        if standing.wish.interval_s is None:
+            return
+        key, interval_s = (standing.tenant, standing.wish.id), standing.wish.interval_s
+        due_at = stored or parse_instant(standing.modified_at) + timedelta(seconds=interval_s)
+        wait_s = (due_at - self._clock.now()).total_seconds()
+        self._due[key] = self._clock.monotonic() + min(max(wait_s, 0.0), interval_s)
+        if stored is not None:
+            self._stored[key] = stored
 
     def __len__(self) -> int:
         return len(self._live)
@@ -100,6 +115,11 @@ class RegistrationSubscriptions:
             now_text = iso(self._clock.now())
             changed = Standing(caller.tenant, wish, source, current.created_at, now_text, current.number)
             await self._write(changed, new=False)
+
+    def current(self, caller: Caller, subscription_id: str) -> Standing:
+        """A subscription as it stands, for one who is about to change it."""
+        require(caller, Role.WRITER)
+        return self._one(caller, subscription_id)
 
     async def retrieve(self, caller: Caller, subscription_id: str) -> tuple[Standing, Sendings | None]:
         """5.11.4: the subscription and what came of its notifications."""
@@ -150,13 +170,24 @@ class RegistrationSubscriptions:
 
     async def step(self) -> int:
         """Tell subscriptions with an interval all sources that match, where it is time; returns how many were told."""
-        now, now_text, told = self._clock.monotonic(), iso(self._clock.now()), 0
+        now, told = self._clock.monotonic(), 0
         for key in [key for key, due in self._due.items() if due <= now]:
-            standing = self._live[key]
-            self._due[key] = now + float(standing.wish.interval_s or 0)
-            if standing.status(now_text) == "active":
-                told += await self._store.send_if_idle(await self._all(standing, TriggerReason.UPDATED))
+            if key in self._live:
+                told += await self._in_time(key, self._live[key])
         return told
+
+    async def _in_time(self, key: Key, standing: Standing) -> bool:
+        """Tell one, and when it is due next: one interval after it was due, unless that has passed as well."""
+        now_s, now, interval_s = self._clock.monotonic(), self._clock.now(), standing.wish.interval_s or 0.0
+        next_s = self._due[key] + interval_s
+        self._due[key] = next_s = next_s if next_s > now_s else now_s + interval_s
+        if standing.status(iso(now)) != "active":
+            return False
+        due_at = now + timedelta(seconds=next_s - now_s)
+        letter = await self._all(standing, TriggerReason.UPDATED)
+        sent = await self._store.send_in_time(letter, self._stored.get(key), due_at)
+        self._stored[key] = due_at
+        return sent
 
     def now_text(self) -> str:
         """The present instant, against which a subscription's status is judged."""
@@ -167,6 +198,7 @@ class RegistrationSubscriptions:
         self._live.clear()
         self._pauses.clear()
         self._due.clear()
+        self._stored.clear()
 
     async def _all(self, standing: Standing, reason: TriggerReason) -> Letter:
         matches = self._registrations.matching(standing.tenant, rules.interest_of(standing.wish))
@@ -220,6 +252,7 @@ class RegistrationSubscriptions:
         key = (standing.tenant, standing.wish.id)
         self._live.pop(key, None)
         self._due.pop(key, None)
+        self._stored.pop(key, None)
         self._pauses.pop(standing.sending, None)
 
 

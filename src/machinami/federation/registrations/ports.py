@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from machinami.federation.registrations.model import Figures, Letter, Registered, Tries, Write
@@ -23,8 +24,15 @@ class FederationStore(Protocol):
         None, and nothing is written, if a new record's key exists already or another's does not.
         """
 
-    async def send_if_idle(self, letter: Letter) -> bool:
-        """Queue a letter that no change caused, unless one of its subscription still waits; whether it was queued."""
+    async def periods(self) -> Mapping[tuple[str, str], datetime]:
+        """When each (tenant, subscription of letters) that was told by time before is due next."""
+
+    async def send_in_time(self, letter: Letter, old: datetime | None, new: datetime) -> bool:
+        """Move the time of a subscription's next letter from `old` (None: none stored) to `new` and queue this one.
+
+        It is not queued while another of the subscription still waits; whether it was. `Unavailable`, and nothing is
+        changed, if the stored time is not `old`.
+        """
 
     async def figures(self, tenant: str, registration_ids: Sequence[str]) -> Mapping[str, Figures]:
         """What came of the operations of these registrations; those never tried are left out."""

@@ -99,12 +99,12 @@ def meant(registered: Registered, interest: Interest, evaluate: Evaluate, now_te
         return match
     query = EntityQuery(condition=interest.csf, scope=interest.scope)
     shown = as_entity(registered)
-    if interest.geo is not None and not _may_hold(interest.geo, shown, evaluate, now_text):
+    if interest.geo is not None and not may_hold(interest.geo, shown, evaluate, now_text):
         return None
     return match if evaluate(shown, query, now_text) else None
 
 
-def _may_hold(geo: GeoQuery, shown: Entity, evaluate: Evaluate, now_text: str) -> bool:
+def may_hold(geo: GeoQuery, shown: Entity, evaluate: Evaluate, now_text: str) -> bool:
     """Whether the area of a source stands in the relation, or may hold something that does (5.10.2.4).
 
     What stands in a relation to a geometry touches it, except what is away from it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,12 +65,17 @@ class Registrations:
         self._live = LiveRegistrations()
         self._tally = Tally(store)
         self._watcher: Watcher | None = None
+        self._listener: Callable[[str], None] = lambda tenant: None
         self.writing = asyncio.Lock()
         """Held while a registration, or a subscription to registrations, is written."""
 
     def watch(self, watcher: Watcher) -> None:
         """Let `watcher` turn changes into notifications, in the same transaction."""
         self._watcher = watcher
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the tenant of each registration that came, changed or went."""
+        self._listener = listener
 
     async def load(self) -> int:
         """Fill the live set from the store; returns how many there are."""
@@ -215,6 +220,7 @@ class Registrations:
             raise Refusal(f"federation.registration.{problem}", id=after.registration.id)
         self._live.keep(numbered(after, number))
         self._tell(letters)
+        self._listener(after.tenant)
 
     async def _remove(self, registered: Registered) -> None:
         letters = await self._letters(registered, None)
@@ -222,6 +228,7 @@ class Registrations:
         self._live.forget(registered.tenant, registered.registration.id)
         self._tally.forget(registered.tenant, registered.registration.id)
         self._tell(letters)
+        self._listener(registered.tenant)
 
     async def _letters(self, before: Registered | None, after: Registered | None) -> list[Letter]:
         return await self._watcher.letters(before, after) if self._watcher is not None else []

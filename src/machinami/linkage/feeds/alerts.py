@@ -307,8 +307,6 @@ def _tag_grade(kind: Kind) -> Grade:
     return Grade.WARNING if "記録雨" in kind.condition else Grade.ADVISORY
 
 
-_landslide_areas = _simple(_constant(Grade.DANGER), "Landslide alert", "土砂災害警戒情報")
-
 FAMILIES: Final[tuple[Family, ...]] = (
     Family("津波警報", "tsunami", "naturalDisaster", _tsunami_areas),
     Family("津波情報", "tsunamiInformation", "naturalDisaster", _tsunami_areas),

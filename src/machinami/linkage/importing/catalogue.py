@@ -86,6 +86,12 @@ def load_models() -> tuple[DataModel, ...]:
 
 
 @cache
+def type_names() -> dict[str, tuple[str, str]]:
+    """What the models' types are called, in Japanese and English."""
+    return {model.type_iri: (model.ja, model.en) for model in load_models()}
+
+
+@cache
 def towns() -> dict[str, Town]:
     """The municipalities of Japan by their six-digit code (localgovjp, CC0)."""
     text = (files("machinami.linkage.importing") / "towns.csv").read_text("utf-8")

@@ -9,7 +9,7 @@ from machinami.kernel.entity import Entity
 from machinami.kernel.finding import Finding, Place
 from machinami.linkage.importing.findings import finding
 from machinami.linkage.importing.merging import content, is_withdrawn, publication_name, withdrawn
-from machinami.linkage.importing.model import ImportPlan
+from machinami.linkage.importing.plan import ImportPlan
 
 WITHDRAWN_SHARE_DOUBTED = 0.5
 

@@ -1,4 +1,4 @@
-"""What the import works with: tables of cells, data models and their items, options, the plan (req-S27, req-S38, req-D01)."""
+"""What the import works with: tables of cells, data models and their items (req-S27, req-S38, req-D01)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from machinami.kernel.entity import DEFAULT_VOCABULARY, LOCATION, Entity
-from machinami.kernel.finding import Finding
-
-if TYPE_CHECKING:
-    from machinami.linkage.importing.mapping import SheetMapping
+from machinami.kernel.entity import DEFAULT_VOCABULARY, LOCATION
 
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
 Row = tuple[Cell, ...]
@@ -146,51 +142,3 @@ class Town:
     name: str
     latitude: float | None = None
     longitude: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """How to import: the town, a model that overrides recognition, stored mappings, and today for missing years.
-
-    `publication` names the list that the files are an edition of; by default it comes from the file's or folder's name.
-    `supersedes` says that the files are a new edition although they look like a lesser one (csv after xlsx).
-    """
-
-    town: Town
-    model: str | None = None
-    publication: str | None = None
-    supersedes: bool = False
-    mappings: tuple[SheetMapping, ...] = ()
-    today: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SheetSummary:
-    """What became of one sheet: `rows` with content below the heading = `planned` + `merged` + `rejected`.
-
-    `planned` rows became entities of this sheet, `merged` rows were joined with another row or list, `rejected` rows
-    were not taken over; each of them has a finding. `model` is empty when nothing was imported.
-    `complete`: the sheet speaks for its whole list, so what it lacks is gone; a lesser edition doesn't.
-    """
-
-    file: str
-    sheet: str
-    publication: str = ""
-    model: str = ""
-    rows: int = 0
-    planned: int = 0
-    merged: int = 0
-    rejected: int = 0
-    mapping: SheetMapping | None = None
-    complete: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ImportPlan:
-    """The outcome of planning: entities in their final content, each with the index of its sheet in `sheets`."""
-
-    entities: tuple[Entity, ...]
-    findings: tuple[Finding, ...]
-    sheets: tuple[SheetSummary, ...]
-    origins: Mapping[str, int]
-    town: Town

@@ -32,16 +32,8 @@ from machinami.linkage.importing.merging import (
     updated,
     withdrawn,
 )
-from machinami.linkage.importing.model import (
-    GENERIC_MODEL,
-    DataModel,
-    ImportOptions,
-    ImportPlan,
-    SheetSummary,
-    Subject,
-    Table,
-    attribute_iri,
-)
+from machinami.linkage.importing.model import GENERIC_MODEL, DataModel, Subject, Table, attribute_iri
+from machinami.linkage.importing.plan import ImportOptions, ImportPlan, SheetSummary
 from machinami.linkage.importing.ports import Progress
 from machinami.linkage.importing.recognition import describes_places, publication_of, recognise, title_text
 from machinami.linkage.importing.rows import POSITION_ITEMS, ReadRow, SheetReader, filled_columns, property_of

@@ -27,7 +27,8 @@ from machinami.linkage.importing.difference import Difference, diff
 from machinami.linkage.importing.findings import RULES, collapse, describe, finding, in_order, to_csv, weightiest
 from machinami.linkage.importing.mapping import SheetMapping
 from machinami.linkage.importing.merging import PUBLICATION
-from machinami.linkage.importing.model import ImportOptions, ImportPlan, Table
+from machinami.linkage.importing.model import Table
+from machinami.linkage.importing.plan import ImportOptions, ImportPlan
 from machinami.linkage.importing.planning import plan_import
 from machinami.linkage.ports import Announcer, CityEntities, Records
 

@@ -74,7 +74,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "security.egress.ca_bundle_unreadable": ErrorText(
         Kind.BAD_REQUEST_DATA,
         "The certificate file {path} of the setting ca_bundle can't be read: {reason}.",
-        "設定 ca_bundle の証明書ファイル {path} を読めません: {reason}",
+        "設定 ca_bundle の証明書ファイル {path} を読めません: {reason}。",
         "Give a readable PEM file with the additional certificate authorities.",
         "追加の認証局証明書を含む、読み取り可能な PEM ファイルを指定してください。",
     ),

@@ -127,9 +127,15 @@ def _dataset(name: str, value: Any, context: Context) -> Any:
 
 
 def _proof(name: str, value: Any, context: Context) -> Any:
-    if not isinstance(value, (dict, list)):
-        raise refuse(name, "ngsildproof must be an object")
-    return value
+    """The seal of an attribute: a Property kept as it is written, but for the sealed type, which is a term (annex B, C.11)."""
+    if not isinstance(value, dict) or value.get("type", "Property") != "Property":
+        raise refuse(name, "ngsildproof must be a Property")
+    if not isinstance(value.get("value", {}), dict):
+        raise refuse(name, "the value of ngsildproof must be an object")
+    if not is_uri(value.get("entityIdSealed", NGSI_LD_NULL)):
+        raise refuse(name, "entityIdSealed must be a URI")
+    kind = value.get("entityTypeSealed", NGSI_LD_NULL)
+    return value if kind == NGSI_LD_NULL else {**value, "entityTypeSealed": _vocab(name, kind, context)}
 
 
 def _ignored(name: str, value: Any, context: Context) -> Any:
@@ -247,7 +253,7 @@ class AttributeReader:
                     continue
                 else:
                     instance[member] = check(name, value, self.context)
-                    if check is _value:
+                    if check is _value or check is _proof:
                         self._refuse_inner_null(name, value)
         if deleted:
             return deletion(instance.get("datasetId"))
@@ -255,6 +261,9 @@ class AttributeReader:
             instance["attributes"] = subs
         if kind is not None and VALUE_MEMBER[kind] not in instance and not self.partial:
             raise Refusal("ngsi_ld.attribute.value_missing", attribute=name, member=VALUE_MEMBER[kind])
+        seal = instance.get("ngsildproof")
+        if seal.__class__ is dict and "value" not in seal and not self.merging:
+            raise refuse(name, "the value of ngsildproof must be an object")
         return instance
 
     def _add(self, subs: Attributes, path: str, name: str, body: Any) -> None:
@@ -285,7 +294,7 @@ class AttributeReader:
             iri = self.context.expand_value(kind) if isinstance(kind, str) else ""
             known = iri.removeprefix("https://uri.etsi.org/ngsi-ld/")
             if known not in _PLANS:
-                raise refuse(name, f"{kind!r} is no attribute type")
+                raise refuse(name, f"{kind!r} is none of {', '.join(_PLANS)}")
             return known, _PLANS[known], body
         given = [member for member in body if member in VALUE_MEMBERS]
         if len(given) > 1:

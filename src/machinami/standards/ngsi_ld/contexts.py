@@ -158,14 +158,6 @@ class Context:
             if term.iri in ("@id", "@type") and name not in ("id", "type")
         } | {"@id": "id", "@type": "type"}
 
-    def expand_term(self, name: str) -> str:
-        """The IRI of an attribute or type name, compact IRI or IRI; Refusal `ngsi_ld.name.*` if it has none."""
-        return self.expanded[name]
-
-    def expand_type(self, name: str) -> str:
-        """The IRI of an entity type; the same rules as for attributes (both are relative to the vocabulary)."""
-        return self.expanded[name]
-
     def expand_value(self, text: str) -> str:
         """The IRI of a vocabulary value (VocabProperty, objectType): any text is allowed, unknown ones get the
         default vocabulary."""

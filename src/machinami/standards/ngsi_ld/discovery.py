@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,16 +15,18 @@ Document = dict[str, Any]
 
 def entity_type_list(uses: Iterable[NameUse], context: Context, tenant: str) -> Document:
     """The types in use (5.2.24)."""
-    names = _names((one.type for one in uses if one.type), context)
+    names = _names({one.type for one in uses if one.type}, context)
     return {"id": stable_urn("EntityTypeList", tenant, *names), "type": "EntityTypeList", "typeList": names}
 
 
 def entity_types(uses: Iterable[NameUse], context: Context) -> list[Document]:
     """Each type in use with the names of its attributes (5.2.25)."""
-    attributes: dict[str, set[str]] = {}
+    attributes: defaultdict[str, set[str]] = defaultdict(set)
     for one in uses:
         if one.type:
-            attributes.setdefault(one.type, set()).update([one.attribute] if one.attribute else [])
+            names = attributes[one.type]
+            if one.attribute:
+                names.add(one.attribute)
     return [
         {
             "id": iri,
@@ -58,17 +61,19 @@ def entity_type_info(iri: str, uses: Iterable[NameUse], context: Context) -> Doc
 
 def attribute_list(uses: Iterable[NameUse], context: Context, tenant: str) -> Document:
     """The attributes in use (5.2.27)."""
-    names = _names((one.attribute for one in uses if one.attribute), context)
+    names = _names({one.attribute for one in uses if one.attribute}, context)
     return {"id": stable_urn("AttributeList", tenant, *names), "type": "AttributeList", "attributeList": names}
 
 
 def attributes(uses: Iterable[NameUse], context: Context) -> list[Document]:
     """Each attribute in use with the types that have it (5.2.28)."""
-    types: dict[str, set[str]] = {}
+    types: defaultdict[str, set[str]] = defaultdict(set)
     for one in uses:
         if one.attribute:
-            types.setdefault(one.attribute, set()).update([one.type] if one.type else [])
-    return [{**_attribute(iri, context), "typeNames": _names(types[iri], context)} for iri in sorted(types)]
+            kinds = types[one.attribute]
+            if one.type:
+                kinds.add(context.compacted[one.type])
+    return [{**_attribute(iri, context), "typeNames": sorted(types[iri])} for iri in sorted(types)]
 
 
 def attribute_info(iri: str, uses: Iterable[NameUse], context: Context) -> Document | None:
@@ -81,7 +86,7 @@ def attribute_info(iri: str, uses: Iterable[NameUse], context: Context) -> Docum
         **_attribute(iri, context),
         "attributeCount": sum(one.count for one in overall),
         "attributeTypes": sorted(one.kind for one in overall),
-        "typeNames": _names((one.type for one in found if one.type), context),
+        "typeNames": _names({one.type for one in found if one.type}, context),
     }
 
 
@@ -89,5 +94,5 @@ def _attribute(iri: str, context: Context) -> Document:
     return {"id": iri, "type": "Attribute", "attributeName": context.compacted[iri]}
 
 
-def _names(iris: Iterable[str], context: Context) -> list[str]:
-    return sorted(context.compacted[iri] for iri in set(iris))
+def _names(iris: set[str], context: Context) -> list[str]:
+    return sorted([context.compacted[iri] for iri in iris])

@@ -22,6 +22,12 @@ class Duration:
     months: int = 0
     span: timedelta = timedelta()
 
+    @property
+    def seconds(self) -> float:
+        """Its length where no calendar counts it off: a month as 30 days, a year as 365."""
+        years, months = divmod(self.months, 12)
+        return self.span.total_seconds() + (years * 365 + months * 30) * 86_400
+
     def after(self, start: datetime) -> datetime:
         """The instant this much later; a day that a month lacks is its last one. `datetime.max` at the end of the calendar."""
         month = start.year * 12 + start.month - 1 + self.months

@@ -16,7 +16,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "json.input.not_json": ErrorText(
         _INVALID,
         "The text is not valid JSON (line {line}, column {column}): {reason}.",
-        "JSON として読めません({line} 行 {column} 文字目): {reason}",
+        "JSON として読めません({line} 行 {column} 文字目): {reason}。",
         "Correct the JSON text (UTF-8 without byte order mark) and send it again.",
         "JSON(BOM なしの UTF-8)を直して、もう一度送ってください。",
     ),
@@ -65,7 +65,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "ngsi_ld.context.not_valid": ErrorText(
         _BAD,
         "The @context is not valid: {reason} ({where}).",
-        "@context が正しくありません: {reason} ({where})",
+        "@context が正しくありません: {reason}({where})。",
         "Correct the @context; it must follow JSON-LD 1.1.",
         "JSON-LD 1.1 に従って @context を直してください。",
     ),
@@ -138,7 +138,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "ngsi_ld.attribute.not_valid": ErrorText(
         _BAD,
         "Attribute {attribute}: {reason}.",
-        "属性 {attribute}: {reason}",
+        "属性 {attribute}: {reason}。",
         "Correct the attribute and send the request again.",
         "属性を直して、もう一度送ってください。",
     ),
@@ -166,7 +166,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "ngsi_ld.geometry.not_valid": ErrorText(
         _BAD,
         "The geometry of {attribute} is not valid GeoJSON: {reason}.",
-        "{attribute} の図形が GeoJSON として正しくありません: {reason}",
+        "{attribute} の図形が GeoJSON として正しくありません: {reason}。",
         "Correct the geometry; coordinates are longitude, latitude.",
         "図形を直してください。座標は経度、緯度の順です。",
     ),
@@ -180,7 +180,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "ngsi_ld.query.not_valid": ErrorText(
         _BAD,
         "{language} can't be read at position {position}: {reason} ({text}).",
-        "{language} の {position} 文字目を読めません: {reason} ({text})",
+        "{language} の {position} 文字目を読めません: {reason}({text})。",
         "Correct the query at that position.",
         "その位置を直してください。",
     ),
@@ -194,7 +194,7 @@ ROWS: Final[dict[str, ErrorText]] = {
     "ngsi_ld.query.pattern_not_valid": ErrorText(
         _BAD,
         "The pattern {pattern!r} can't be used: {reason}.",
-        "パターン {pattern!r} は使えません: {reason}",
+        "パターン {pattern!r} は使えません: {reason}。",
         "Use a regular expression that RE2 accepts (no back references or look-around).",
         "RE2 の正規表現にしてください(後方参照や先読みは使えません)。",
     ),
@@ -222,16 +222,16 @@ ROWS: Final[dict[str, ErrorText]] = {
     "ngsi_ld.geo_query.not_valid": ErrorText(
         _BAD,
         "The geo-query is not valid: {reason}.",
-        "地理検索が正しくありません: {reason}",
+        "地理検索が正しくありません: {reason}。",
         "Give georel, geometry and coordinates, for example near;maxDistance==1000, Point, [134.04,34.34].",
         "georel・geometry・coordinates を指定してください(例: near;maxDistance==1000、Point、[134.04,34.34])。",
     ),
     "ngsi_ld.temporal_query.not_valid": ErrorText(
         _BAD,
         "The temporal query is not valid: {reason}.",
-        "時間の条件が正しくありません: {reason}",
-        "Give timerel (before, after, between), timeAt and, for between, endTimeAt.",
-        "timerel(before・after・between)、timeAt、between のときは endTimeAt を指定してください。",
+        "時間の条件が正しくありません: {reason}。",
+        "Give timerel (before, after, between), timeAt and, for between, endTimeAt; for aggregated values also aggrMethods.",
+        "timerel(before・after・between)、timeAt、between のときは endTimeAt、集計値のときは aggrMethods も指定してください。",
     ),
     "ngsi_ld.duration.not_valid": ErrorText(
         _BAD,
@@ -243,28 +243,21 @@ ROWS: Final[dict[str, ErrorText]] = {
     "ngsi_ld.snapshot.not_valid": ErrorText(
         _BAD,
         "Snapshot, {member}: {reason}.",
-        "スナップショットの {member}: {reason}",
+        "スナップショットの {member}: {reason}。",
         "Correct the member and send the snapshot again.",
         "その項目を直して、もう一度送ってください。",
     ),
     "ngsi_ld.subscription.not_valid": ErrorText(
         _BAD,
         "Subscription, {member}: {reason}.",
-        "購読の {member}: {reason}",
+        "購読の {member}: {reason}。",
         "Correct the member and send the subscription again.",
         "その項目を直して、もう一度送ってください。",
-    ),
-    "ngsi_ld.subscription.not_supported": ErrorText(
-        _UNSUPPORTED,
-        "The subscription asks for {member}, which is not offered.",
-        "購読の {member} には対応していません。",
-        "Leave it out.",
-        "その項目を省いてください。",
     ),
     "ngsi_ld.registration.not_valid": ErrorText(
         _BAD,
         "Context source registration, {member}: {reason}.",
-        "コンテキストソース登録の {member}: {reason}",
+        "コンテキストソース登録の {member}: {reason}。",
         "Correct the member and send the registration again.",
         "その項目を直して、もう一度送ってください。",
     ),

@@ -14,7 +14,6 @@ NESTING: Final[dict[str, int]] = {
     "Polygon": 2,
     "MultiPolygon": 3,
 }
-GEOMETRY_TYPES: Final = frozenset(NESTING) | {"GeometryCollection"}
 ENTITY_VERTICES_MAX: Final = 1_000_000
 
 

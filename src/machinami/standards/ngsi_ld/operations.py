@@ -50,6 +50,7 @@ GROUPS: Final[dict[str, frozenset[str]]] = {
 """What a group's name stands for (table 4.20-2)."""
 
 DEFAULT_OPERATIONS: Final = ("federationOps",)
+AUXILIARY_DEFAULT: Final = ("retrieveOps",)
 AUXILIARY_OPERATIONS: Final = frozenset({"retrieveOps", "retrieveEntity", "queryEntity"})
 """All that an auxiliary registration may offer (5.9.2.4)."""
 

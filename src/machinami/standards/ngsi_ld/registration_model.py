@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from machinami.standards.ngsi_ld.operations import DEFAULT_OPERATIONS, expanded_operations
+from machinami.standards.ngsi_ld.operations import AUXILIARY_DEFAULT, DEFAULT_OPERATIONS, expanded_operations
 
 GEOMETRY_MEMBERS: Final = ("location", "observationSpace", "operationSpace")
 
@@ -18,6 +18,11 @@ class Mode(StrEnum):
     EXCLUSIVE = "exclusive"
     REDIRECT = "redirect"
     AUXILIARY = "auxiliary"
+
+    @property
+    def default_operations(self) -> tuple[str, ...]:
+        """What a registration offers that names no operations (4.20); an auxiliary one all that it may (4.3.6.2)."""
+        return AUXILIARY_DEFAULT if self is Mode.AUXILIARY else DEFAULT_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)

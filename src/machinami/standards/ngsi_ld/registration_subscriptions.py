@@ -14,7 +14,6 @@ from typing import Any, Final
 from machinami.kernel.entity import NGSI_LD_NULL
 from machinami.kernel.query import Condition
 from machinami.standards.ngsi_ld.contexts import Context
-from machinami.standards.ngsi_ld.q import parse_q
 from machinami.standards.ngsi_ld.query_json import CLASSES, from_json, to_json
 from machinami.standards.ngsi_ld.subscription_model import Subscription, SubscriptionLimits
 from machinami.standards.ngsi_ld.subscription_notification import refuse
@@ -22,6 +21,7 @@ from machinami.standards.ngsi_ld.subscriptions import (
     from_record as subscription_from_record,
 )
 from machinami.standards.ngsi_ld.subscriptions import (
+    parse_csf,
     parse_subscription,
     patch_subscription,
     render_subscription,
@@ -168,22 +168,20 @@ def _temporal(
     if value is None:
         return replace(current, temporal=None)
     known = ("timerel", "timeAt", "endTimeAt", "timeproperty")
-    if not isinstance(value, dict) or not value.keys() <= set(known) or not value.keys() >= {"timerel", "timeAt"}:
-        raise refuse("temporalQ", f"it must be an object of {', '.join(known)}")
-    if not all(isinstance(one, str) for one in value.values()):
-        raise refuse("temporalQ", "its members are texts")
+    if not isinstance(value, dict) or not value.keys() <= {*known, "lastN"} or not value.keys() >= {"timerel", "timeAt"}:
+        raise refuse("temporalQ", f"it must be an object of {', '.join(known)} and lastN")
+    if not all(isinstance(one, str) for name, one in value.items() if name in known):
+        raise refuse("temporalQ", "times and their relation are texts")
+    last = value.get("lastN", 1)  # about what is read of a source, not about which source: it only has to be valid
+    if isinstance(last, bool) or not isinstance(last, int) or last < 1:
+        raise refuse("temporalQ.lastN", "it must be a whole number above 0")
     return replace(current, temporal=parse_temporal_query(*(value.get(name) for name in known)))
 
 
 def _csf(
     current: RegistrationSubscription, value: Any, context: Context, limits: SubscriptionLimits
 ) -> RegistrationSubscription:
-    if value is None:
-        return replace(current, csf=None)
-    if not isinstance(value, str) or not value:
-        raise refuse("csf", "it must be a text that is not empty")
-    csf = parse_q(value, context, nodes_max=limits.query_nodes_max, pattern_characters_max=limits.pattern_characters_max)
-    return replace(current, csf=csf)
+    return replace(current, csf=parse_csf(value, context, limits))
 
 
 _PARTS: Final = {"temporalQ": _temporal, "csf": _csf}

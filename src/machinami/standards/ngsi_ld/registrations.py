@@ -16,11 +16,11 @@ from machinami.kernel.entity import NGSI_LD_NULL
 from machinami.kernel.errors import Refusal
 from machinami.standards.ngsi_ld.attributes import is_date_time, is_uri
 from machinami.standards.ngsi_ld.contexts import Context
+from machinami.standards.ngsi_ld.durations import parse_duration
 from machinami.standards.ngsi_ld.entities import parse_scopes
 from machinami.standards.ngsi_ld.geojson import check_geometry
 from machinami.standards.ngsi_ld.operations import (
     AUXILIARY_OPERATIONS,
-    DEFAULT_OPERATIONS,
     GROUPS,
     OPERATIONS,
     expanded_operations,
@@ -45,11 +45,6 @@ _OUTSIDE: Final = READ_ONLY | {"@context", "type", "id"}
 _MANDATORY: Final = frozenset({"information", "endpoint"})
 _TYPE_NAMES: Final = ("ContextSourceRegistration", "https://uri.etsi.org/ngsi-ld/ContextSourceRegistration")
 _RECORD_CLASSES: Final = {one.__name__: one for one in (Registration, RegistrationInfo, EntityInfo, Interval, Management, Mode)}
-_DURATION = re.compile(
-    r"P(?=.)(?:(\d+(?:\.\d+)?)Y)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?"
-    r"(?:T(?=.)(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?"
-)
-_DURATION_S: Final = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
 _VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 _MEDIA_TYPES: Final = ("application/json", "application/ld+json")
 _ENDPOINT = re.compile(r"https?://[^\s/?#]+[^\s?#]*", re.IGNORECASE)
@@ -121,7 +116,7 @@ def render_registration(
         "endpoint": registration.endpoint,
         "information": [_info_document(one, context) for one in shown],
         "mode": registration.mode.value,
-        "operations": list(DEFAULT_OPERATIONS),
+        "operations": list(registration.mode.default_operations),
     }
     document |= registration.document
     document |= {names[iri]: value for iri, value in registration.properties.items()}
@@ -158,6 +153,8 @@ def _applied(current: Registration, document: dict[str, Any], context: Context, 
         raise refuse("body", f"it has more than {limits.names_max} Context Source Properties")
     current = replace(current, document=kept, properties=properties)
     _check_mode(current)
+    if "operations" not in kept:
+        current = replace(current, operations=expanded_operations(current.mode.default_operations))
     return current
 
 
@@ -169,7 +166,11 @@ def _keep(members: dict[str, Any], name: str, value: Any, *, removed: bool) -> N
 
 
 def _check_mode(registration: Registration) -> None:
-    """What a mode asks of the other members (4.3.6.3, 5.9.2.4)."""
+    """What a mode asks of the other members (4.3.6.3, 5.9.2.4).
+
+    5.9.2.4 refuses an auxiliary registration that offers more than retrieval and query. One that names no operations is taken:
+    4.3.6.2 says that auxiliary ones always are and limits by itself what they are asked.
+    """
     if registration.mode is Mode.EXCLUSIVE:
         for info in registration.information:
             if not info.entities or any(one.id is None for one in info.entities):
@@ -177,7 +178,7 @@ def _check_mode(registration: Registration) -> None:
             if not info.attributes:
                 raise refuse("information", "an exclusive registration names the attributes it is about")
     if registration.mode is Mode.AUXILIARY:
-        given = frozenset(registration.document.get("operations", DEFAULT_OPERATIONS))
+        given = frozenset(registration.document.get("operations", ()))
         if not given <= AUXILIARY_OPERATIONS:
             raise refuse("operations", f"an auxiliary registration offers {', '.join(sorted(AUXILIARY_OPERATIONS))} only")
 
@@ -241,11 +242,12 @@ def _mode(current: Registration, member: str, value: Any, context: Context, limi
 
 
 def _operations(current: Registration, member: str, value: Any, context: Context, limits: RegistrationLimits) -> Registration:
-    listed = list(DEFAULT_OPERATIONS) if value is None else value
+    if value is None:
+        return current
     known = OPERATIONS | GROUPS.keys()
-    if not isinstance(listed, list) or not listed or not all(isinstance(one, str) and one in known for one in listed):
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) and one in known for one in value):
         raise refuse(member, "it must be an array of names of operations and operation groups")
-    return replace(current, operations=expanded_operations(listed))
+    return replace(current, operations=expanded_operations(value))
 
 
 def _source_info(current: Registration, member: str, value: Any, context: Context, limits: RegistrationLimits) -> Registration:
@@ -285,7 +287,7 @@ def _management(current: Registration, member: str, value: Any, context: Context
     managed = Management(
         _seconds(given, "timeout"),
         _seconds(given, "cooldown"),
-        None if cache is None else duration_s("management.cacheDuration", cache),
+        None if cache is None else parse_duration("management.cacheDuration", cache).seconds,
         local_only,
     )
     return replace(current, management=managed)
@@ -300,17 +302,9 @@ def _seconds(given: dict[str, Any], name: str) -> float | None:
     return float(number) / 1000
 
 
-def duration_s(member: str, value: Any) -> float:
-    """The seconds of an ISO 8601 duration; a year counts 365 days, a month 30."""
-    match = _DURATION.fullmatch(value) if isinstance(value, str) and len(value) <= 100 else None
-    if match is None:
-        raise refuse(member, "it must be an ISO 8601 duration such as PT5M")
-    return float(sum(float(number or 0) * length for number, length in zip(match.groups(), _DURATION_S, strict=True)))
-
-
 def _refresh_rate(current: Registration, member: str, value: Any, context: Context, limits: RegistrationLimits) -> Registration:
     if value is not None:
-        duration_s(member, value)
+        parse_duration(member, value)
     return current
 
 

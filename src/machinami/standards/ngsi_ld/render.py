@@ -5,12 +5,12 @@ Members come in the order id, type, scope, attributes, system times. One value i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from machinami.kernel.entity import LOCATION, VALUE_MEMBER, Entity, Instance
+from machinami.kernel.entity import VALUE_MEMBER, Entity, Instance
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.geojson import looks_like_geometry
 from machinami.standards.ngsi_ld.language import chosen_text
@@ -112,13 +112,6 @@ def render_entity(entity: Entity, context: Context, representation: Representati
     return document
 
 
-def render_geojson_feature(
-    entity: Entity, context: Context, representation: Representation = NORMALIZED, geometry_property: str = LOCATION
-) -> dict[str, Any]:
-    """An entity as a GeoJSON Feature (4.5.16); `geometry_property` (expanded) is its geometry, null if it has none."""
-    return geojson_feature(entity, render_entity(entity, context, representation), representation, geometry_property)
-
-
 def geojson_feature(
     entity: Entity, document: dict[str, Any], representation: Representation, geometry_property: str
 ) -> dict[str, Any]:
@@ -129,14 +122,6 @@ def geojson_feature(
     geometry = shown[0]["value"] if shown and shown[0]["type"] == "GeoProperty" else None
     properties = {name: value for name, value in document.items() if name != "id"}
     return {"id": entity.id, "type": "Feature", "geometry": geometry, "properties": properties}
-
-
-def render_feature_collection(
-    entities: Iterable[Entity], context: Context, representation: Representation = NORMALIZED, geometry_property: str = LOCATION
-) -> dict[str, Any]:
-    """Entities as a GeoJSON FeatureCollection (4.5.17)."""
-    features = [render_geojson_feature(entity, context, representation, geometry_property) for entity in entities]
-    return {"type": "FeatureCollection", "features": features}
 
 
 def shown_instances(entity: Entity, representation: Representation) -> Iterator[tuple[str, list[Instance]]]:
@@ -189,6 +174,8 @@ def render_instance(instance: Instance, context: Context, representation: Repres
                 written[named] = _compacted(instance[named], context)
     else:
         written = _special(instance, context, representation)
+    if "ngsildproof" in instance:
+        written["ngsildproof"] = compacted_seal(instance["ngsildproof"], context)
     if "attributes" in instance:
         for iri, subs in instance["attributes"].items():
             written[context.compacted[iri]] = _normalized(subs, context, representation)
@@ -216,6 +203,12 @@ def _special(instance: Instance, context: Context, representation: Representatio
         if each in instance:
             written[each] = _compacted(instance[each], context) if each in _VOCABULARY else instance[each]
     return written
+
+
+def compacted_seal(seal: Any, context: Context) -> Any:
+    """A seal (annex C.11) with the sealed type as the term that it is in this @context."""
+    kind = seal.get("entityTypeSealed")
+    return seal if kind is None else {**seal, "entityTypeSealed": _compacted(kind, context)}
 
 
 def _compacted(value: Any, context: Context) -> Any:

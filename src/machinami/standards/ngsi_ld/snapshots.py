@@ -66,7 +66,7 @@ def _check_queries(given: dict[str, Any], use: Use) -> None:
             raise refuse("id", "it can't be changed")
         return
     if not any(name in given for name in QUERIES):
-        raise refuse(" or ".join(QUERIES), "one of them must be there")
+        raise refuse(", ".join(QUERIES), "one of them must be there")
     for name in QUERIES:
         queries = given.get(name)
         if queries is None and name not in given:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from machinami.kernel.query import EntityQuery
+from machinami.kernel.query import Condition, EntityQuery
 from machinami.standards.ngsi_ld.render import Representation
 
 
@@ -71,8 +71,10 @@ class Subscription:
 
     `expires_at` is ISO 8601 text, `throttling_s` seconds between notifications. With `interval_s` it fires every so many
     seconds instead, with all entities that match, and on no change. `expand_values` are the attributes whose operands in q
-    are terms (4.9), `conformance` is the version whose form entities are told in (4.3.6.8; None: the newest). `document` is
-    the client's own text of members that hold no names to expand (q, geoQ, descriptions …), shown again as it came.
+    are terms (4.9), `conformance` is the version whose form entities are told in (4.3.6.8; None: the newest). `csf` chooses
+    the context sources whose entities are told (5.8.6), `local_only` leaves them all out, `split` says whether entities may
+    be spread over several of them (None: as the installation is set). `document` is the client's own text of members that
+    hold no names to expand (q, geoQ, descriptions …), shown again as it came.
     """
 
     id: str
@@ -87,4 +89,7 @@ class Subscription:
     expand_values: frozenset[str] = frozenset()
     jsonld_context: str | None = None
     conformance: tuple[int, int] | None = None
+    csf: Condition | None = None
+    local_only: bool = False
+    split: bool | None = None
     document: dict[str, Any] = field(default_factory=dict)

@@ -40,7 +40,7 @@ def refuse(member: str, reason: str) -> Refusal:
 
 
 def notification_part(value: Any, context: Context) -> Notification:
-    """The typed `notification`; names expanded. Raises Refusal `ngsi_ld.subscription.not_valid` or `.not_supported`."""
+    """The typed `notification`; names expanded. Raises Refusal `ngsi_ld.subscription.not_valid`."""
     if not isinstance(value, dict):
         raise refuse("notification", "it must be an object")
     for member in value.keys() - _MEMBERS - _SYSTEM:

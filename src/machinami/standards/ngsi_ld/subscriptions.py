@@ -1,7 +1,7 @@
 """Reading and writing subscriptions (CIM 009 5.2.12, 5.8.1, 5.8.2).
 
-A member that is not carried out yet is refused (`ngsi_ld.subscription.not_supported`), never stored and forgotten; an
-unknown member is refused too. System members (`status`, `timesSent` …) are ignored in input.
+A member that is not known is refused, never stored and forgotten. System members (`status`, `timesSent` …) are ignored in
+input.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from machinami.kernel.entity import NGSI_LD_NULL
-from machinami.kernel.errors import Refusal
-from machinami.kernel.query import Selector, TypeSelection, chains
+from machinami.kernel.query import Condition, Selector, TypeSelection, chains
 from machinami.standards.ngsi_ld.attributes import is_date_time, is_uri
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.geo import parse_geo_query
@@ -34,7 +33,6 @@ from machinami.standards.ngsi_ld.subscription_model import (
 from machinami.standards.ngsi_ld.subscription_notification import JOIN_LEVEL_MAX, notification_part, refuse
 from machinami.standards.ngsi_ld.types import parse_type_selection
 
-_NOT_YET: Final = frozenset({"csf", "temporalQ"})
 _VERSION: Final = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})")
 SECONDS_MAX: Final = 10 * 366 * 24 * 3600
 _SYSTEM: Final = frozenset({"status", "createdAt", "modifiedAt", "@context", "type", "id"})
@@ -49,7 +47,7 @@ def parse_subscription(
     """The subscription that a document holds; `new_id` is its id if the document has none.
 
     Whether `expiresAt` lies in the past is for the caller to judge, who has the clock. Raises Refusal
-    `ngsi_ld.subscription.not_valid` (member, reason), `.not_supported` (member), and those of the query parsers.
+    `ngsi_ld.subscription.not_valid` (member, reason), and those of the query parsers.
     """
     if document.__class__ is not dict:
         raise refuse("body", "it must be a JSON object")
@@ -133,8 +131,8 @@ def _applied(current: Subscription, document: dict[str, Any], context: Context, 
     for member, value in sorted(document.items(), key=lambda item: item[0] != "expandValues"):
         if member in _SYSTEM:
             continue
-        if member in _NOT_YET:
-            raise Refusal("ngsi_ld.subscription.not_supported", member=member)
+        if member == "temporalQ":
+            raise refuse(member, "it is for subscriptions to registrations: /csourceSubscriptions")
         part = _PARTS.get(member)
         if part is None:
             raise refuse(member, "a subscription has no such member")
@@ -155,9 +153,14 @@ def _applied(current: Subscription, document: dict[str, Any], context: Context, 
 
 
 def _check_whole(subscription: Subscription) -> None:
-    """What members say together (5.8.1): something to watch, and an interval or changes but not both."""
-    if not subscription.query.selectors and not subscription.watched:
-        raise refuse("entities", "a subscription needs entities or watchedAttributes")
+    """What members say together (5.2.12): something to watch unless it is local, and an interval or changes but not both."""
+    if not subscription.query.selectors and not subscription.watched and not subscription.local_only:
+        raise refuse("entities", "a subscription needs entities, watchedAttributes or localOnly")
+    if subscription.local_only and subscription.csf is not None:
+        raise refuse("csf", "it chooses among context sources, and localOnly leaves them all out")
+    document = subscription.document
+    if document.get("localOnly") is False and any(one.get("type") == "*" for one in document.get("entities", ())):
+        raise refuse("localOnly", "it can't be false when entities of all types are wanted (5.2.33)")
     notification = subscription.notification
     levels = notification.join_level if notification.join else 0
     if any(len(links) > levels for links in chains(subscription.query.condition)):
@@ -267,9 +270,7 @@ def _datasets(current: Subscription, value: Any, context: Context, limits: Subsc
 
 
 def _active(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
-    if value is not None and not isinstance(value, bool):
-        raise refuse("isActive", "it must be true or false")
-    return replace(current, active=value is not False)
+    return replace(current, active=_boolean("isActive", value) is not False)
 
 
 def _expires(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
@@ -320,11 +321,32 @@ def _told(current: Subscription, value: Any, context: Context, limits: Subscript
     return current
 
 
-def _switch(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
-    """`localOnly` and `splitEntities`: all entities that fire are stored here, whole, so that both hold by themselves."""
+def parse_csf(value: Any, context: Context, limits: SubscriptionLimits) -> Condition | None:
+    """The context source filter (5.2.12): a query in the language of 4.9; None if there is none."""
+    if value is None:
+        return None
+    return parse_q(
+        _text("csf", value), context,
+        nodes_max=limits.query_nodes_max, pattern_characters_max=limits.pattern_characters_max,
+    )  # fmt: skip
+
+
+def _csf(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    return replace(current, csf=parse_csf(value, context, limits))
+
+
+def _local(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    return replace(current, local_only=_boolean("localOnly", value) or False)
+
+
+def _split(current: Subscription, value: Any, context: Context, limits: SubscriptionLimits) -> Subscription:
+    return replace(current, split=_boolean("splitEntities", value))
+
+
+def _boolean(member: str, value: Any) -> bool | None:
     if value is not None and not isinstance(value, bool):
-        raise refuse("localOnly and splitEntities", "it must be true or false")
-    return current
+        raise refuse(member, "it must be true or false")
+    return value
 
 
 _PARTS: Final = {
@@ -348,8 +370,9 @@ _PARTS: Final = {
     "name": _told,
     "description": _told,
     "lang": _told,
-    "localOnly": _switch,
-    "splitEntities": _switch,
+    "csf": _csf,
+    "localOnly": _local,
+    "splitEntities": _split,
 }
 
 

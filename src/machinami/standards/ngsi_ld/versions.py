@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -52,6 +53,36 @@ def conforming(entity: Entity, version: Version | None, context: Context) -> Ent
     )
 
 
+def conforming_series(
+    instances: Sequence[Instance], version: Version | None, context: Context, keeping: str = ""
+) -> list[Instance]:
+    """A time series likewise: where there was only one dataset, the default one is left, else the first.
+
+    `keeping` is a member that stays: the time of a value in `temporalValues`.
+    """
+    if version is None or version >= NEWEST:
+        return list(instances)
+    chosen = next((one for one in instances if "datasetId" not in one), instances[0] if instances else {}).get("datasetId")
+    several = version >= _SEVERAL
+    return [
+        _instance(one, version, context) | {name: one[name] for name in (keeping,) if name in one}
+        for one in instances
+        if several or one.get("datasetId") == chosen
+    ]
+
+
+def conforming_kind(kind: str, version: Version | None) -> str:
+    """The type that an attribute of a type is written as."""
+    if version is None or version >= _KINDS.get(kind, (0, 0)):
+        return kind
+    return "Relationship" if kind == "ListRelationship" else "Property"
+
+
+def knows_scope(version: Version | None) -> bool:
+    """Whether a version has scopes."""
+    return version is None or version >= _SCOPE
+
+
 def _attributes(attributes: Attributes, version: Version, context: Context) -> Attributes:
     found: Attributes = {}
     for name, instances in attributes.items():
@@ -68,10 +99,13 @@ def _instance(instance: Instance, version: Version, context: Context) -> Instanc
         kept["attributes"] = _attributes(kept["attributes"], version, context)
     if version >= _KINDS.get(kind, (0, 0)):
         return kept
-    value = kept.pop(VALUE_MEMBER[kind])
+    plain = {**kept, "type": conforming_kind(kind, version)}
+    if VALUE_MEMBER[kind] not in kept:
+        return plain
+    value = plain.pop(VALUE_MEMBER[kind])
     if kind == "ListRelationship":
-        return {**kept, "type": "Relationship", "object": objects_of(instance)}
-    return {**kept, "type": "Property", "value": _plain(kind, value, context)}
+        return {**plain, "object": objects_of(instance)}
+    return {**plain, "value": _plain(kind, value, context)}
 
 
 def _plain(kind: str, value: Any, context: Context) -> Any:

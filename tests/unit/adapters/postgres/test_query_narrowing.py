@@ -62,9 +62,11 @@ REWRITTEN = (
         r"unnest\((\$\d+)::\w+\[\], (\$\d+)::\w+\[\]\) as (\w+)\((\w+), (\w+)\)",
         r"(select a.value as \4, b.value as \5 from json_each(\1) a join json_each(\2) b on a.key = b.key) \3",
     ),
+    (r"cross join lateral \(select (\w)\.sequence from (\w+) \w where (.*?) offset 0\) \w", r"join \2 \1 on \3"),
+    (r" offset 0\)", ")"),
     (r"\$(\d+)", r"?\1"),
 )
-"""PostgreSQL's forms → SQLite's: operands of set operations in parentheses, arrays, numbered parameters."""
+"""PostgreSQL's forms → SQLite's: operands of set operations in parentheses, arrays, look-ups by row, numbered parameters."""
 
 
 class Index:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from machinami.data.contexts import rules, service
+from machinami.data.contexts import documents, rules, service
+from machinami.data.contexts.documents import NEGATIVE_S, ContextBounds
 from machinami.data.contexts.model import ContextKind, Download, Usage
-from machinami.data.contexts.service import FETCHES_MAX, NEGATIVE_S, ContextBounds, Contexts
+from machinami.data.contexts.service import FETCHES_MAX, Contexts
 from machinami.kernel.caller import Caller, Role, development_caller
 from machinami.kernel.clock import VirtualClock
 from machinami.kernel.errors import Refusal, Unavailable
@@ -76,13 +77,13 @@ async def refusal(call: Awaitable[Any]) -> Refusal:
 
 async def test_resolve_gives_the_core_context_without_any_look_up_when_there_is_none(contexts: Contexts, web: Web) -> None:
     assert await contexts.resolve("default", None) is core_context()
-    assert (await contexts.resolve("default", CORE_CONTEXT_URL)).expand_term("name") == core_context().expand_term("name")
+    assert (await contexts.resolve("default", CORE_CONTEXT_URL)).expanded["name"] == core_context().expanded["name"]
     assert web.fetched == []
 
 
 async def test_resolve_fetches_a_document_once_and_keeps_the_context(contexts: Contexts, web: Web) -> None:
     first = await contexts.resolve("default", URL)
-    assert first.expand_term("level") == "https://city.example/level"
+    assert first.expanded["level"] == "https://city.example/level"
     assert await contexts.resolve("default", URL) is first
     await contexts.resolve("default", [URL, CORE_CONTEXT_URL])
     assert web.fetched == [URL]
@@ -93,14 +94,14 @@ async def test_resolve_takes_the_stored_document_when_it_starts_anew(
 ) -> None:
     await contexts.resolve("default", URL)
     without_network = Contexts(store, Web({}), clock, ContextBounds(cache_max=3, depth_max=5))
-    assert (await without_network.resolve("default", URL)).expand_term("level") == "https://city.example/level"
+    assert (await without_network.resolve("default", URL)).expanded["level"] == "https://city.example/level"
 
 
 async def test_resolve_keeps_tenants_apart(contexts: Contexts, web: Web) -> None:
     await contexts.resolve("one", URL)
     web.documents[URL] = {"@context": {"level": "https://other.example/level"}}
-    assert (await contexts.resolve("two", URL)).expand_term("level") == "https://other.example/level"
-    assert (await contexts.resolve("one", URL)).expand_term("level") == "https://city.example/level"
+    assert (await contexts.resolve("two", URL)).expanded["level"] == "https://other.example/level"
+    assert (await contexts.resolve("one", URL)).expanded["level"] == "https://city.example/level"
 
 
 async def test_resolve_does_not_ask_again_for_a_while_when_a_document_could_not_be_had(
@@ -125,10 +126,10 @@ async def test_resolve_stores_nothing_when_the_document_is_no_context(
     """A login page of some proxy must not stay as the context for ever."""
     web.documents[URL] = document
     assert (await refusal(contexts.resolve("default", URL))).code == "data.context.not_available"
-    assert await store.count("default", service.KIND) == 0
+    assert await store.count("default", documents.KIND) == 0
     web.documents[URL] = DOCUMENT
     clock.advance(NEGATIVE_S)
-    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://city.example/level"
+    assert (await contexts.resolve("default", URL)).expanded["level"] == "https://city.example/level"
 
 
 async def test_resolve_passes_on_that_the_store_cannot_answer(web: Web, clock: VirtualClock) -> None:
@@ -157,7 +158,7 @@ async def test_resolve_fetches_no_more_documents_than_allowed(
 async def test_resolve_reads_documents_that_name_documents(contexts: Contexts, web: Web) -> None:
     web.documents["https://city.example/outer"] = {"@context": ["context.jsonld", {"depth": "https://city.example/depth"}]}
     context = await contexts.resolve("default", "https://city.example/outer")
-    assert (context.expand_term("level"), context.expand_term("depth")) == (
+    assert (context.expanded["level"], context.expanded["depth"]) == (
         "https://city.example/level", "https://city.example/depth",
     )  # fmt: skip
 
@@ -195,7 +196,7 @@ async def test_preload_serves_documents_of_the_offline_folder_before_all_else(
     (tmp_path / "index.json").write_text(json.dumps({URL: "city.jsonld"}), "utf-8")
     await contexts.resolve("default", URL)
     assert contexts.preload(tmp_path) == 1
-    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://offline.example/level"
+    assert (await contexts.resolve("default", URL)).expanded["level"] == "https://offline.example/level"
     assert [one.url for one in await contexts.listing(READER)] == [CORE_CONTEXT_URL, URL]
     assert (await contexts.retrieve(READER, URL)).body["@context"]["level"] == "https://offline.example/level"
     assert (await refusal(contexts.delete(CALLER, URL))).code == "data.context.built_in"
@@ -208,10 +209,10 @@ async def test_reload_reads_the_offline_folder_again_and_keeps_the_old_one_when_
     for level in ("old", "new"):
         (tmp_path / "city.jsonld").write_text(json.dumps({"@context": {"level": f"https://offline.example/{level}"}}), "utf-8")
         contexts.preload(tmp_path) if level == "old" else await contexts.reload(CALLER, URL)
-        assert (await contexts.resolve("default", URL)).expand_term("level") == f"https://offline.example/{level}"
+        assert (await contexts.resolve("default", URL)).expanded["level"] == f"https://offline.example/{level}"
     (tmp_path / "city.jsonld").write_text("{", "utf-8")
     assert (await refusal(contexts.reload(CALLER, URL))).code == "data.context.not_available"
-    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://offline.example/new"
+    assert (await contexts.resolve("default", URL)).expanded["level"] == "https://offline.example/new"
 
 
 async def test_host_keeps_a_context_that_can_be_used_by_its_address_under_any_host_name(contexts: Contexts, web: Web) -> None:
@@ -220,7 +221,7 @@ async def test_host_keeps_a_context_that_can_be_used_by_its_address_under_any_ho
     assert (record.kind, record.local_id, record.body) == (ContextKind.HOSTED, local_id, DOCUMENT)
     for host in ("http://127.0.0.1:8080", "https://city.example"):
         used = await contexts.resolve("default", f"{host}/ngsi-ld/v1/jsonldContexts/{local_id}")
-        assert used.expand_term("level") == "https://city.example/level"
+        assert used.expanded["level"] == "https://city.example/level"
     assert web.fetched == []
     assert [one.kind for one in await contexts.listing(READER)] == [ContextKind.CACHED, ContextKind.HOSTED]
 
@@ -230,7 +231,7 @@ async def test_a_download_never_takes_the_place_of_what_lives_here(contexts: Con
     source = [URL, {"depth": "https://city.example/depth"}]
     foreign = f"https://evil.example/ngsi-ld/v1/jsonldContexts/{rules.implicit_id(source)}"
     web.documents[foreign] = {"@context": {"depth": "https://evil.example/depth"}}
-    assert (await contexts.resolve("default", foreign)).expand_term("depth") == "https://evil.example/depth"
+    assert (await contexts.resolve("default", foreign)).expanded["depth"] == "https://evil.example/depth"
     local_id = await contexts.implicit(READER, source)
     assert local_id is not None
     assert (await contexts.serve(READER, local_id)).body == {"@context": source}
@@ -256,11 +257,11 @@ async def test_host_refuses_a_context_that_cannot_be_read_and_stores_nothing(
     contexts: Contexts, store: MemoryDocumentStore
 ) -> None:
     assert (await refusal(contexts.host(CALLER, {"@context": 5}))).code == "ngsi_ld.context.not_valid"
-    assert await store.count("default", service.KIND) == 0
+    assert await store.count("default", documents.KIND) == 0
 
 
 async def test_host_refuses_when_the_store_is_full(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "STORED_MAX", 1)
+    monkeypatch.setattr(documents, "STORED_MAX", 1)
     await contexts.host(CALLER, DOCUMENT)
     assert (await refusal(contexts.host(CALLER, DOCUMENT))).code == "data.context.store_full"
     assert (await refusal(contexts.implicit(CALLER, {"a": "https://a.example/"}))).code == "data.context.store_full"
@@ -268,11 +269,57 @@ async def test_host_refuses_when_the_store_is_full(contexts: Contexts, monkeypat
     assert len(await contexts.listing(READER)) == 2
 
 
+async def test_what_can_be_had_again_makes_room_when_the_store_is_full(
+    contexts: Contexts, store: MemoryDocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First what queries made, then downloads; never what a client gave or what a subscription names."""
+    monkeypatch.setattr(documents, "STORED_MAX", 4)
+    monkeypatch.setattr(documents, "FORGOTTEN_AT_ONCE", 1)
+
+    async def implicit(name: str, *, passing: bool) -> str:
+        return await contexts.implicit(READER, {name: f"https://a.example/{name}"}, passing=passing) or ""
+
+    async def there() -> list[str]:
+        return [one["localId"] for one in await store.listing("default", documents.KIND, 10)]
+
+    hosted = await contexts.host(CALLER, DOCUMENT)
+    await contexts.resolve("default", URL)
+    subscribed, asked = await implicit("subscribed", passing=True), await implicit("asked", passing=True)
+    assert await implicit("subscribed", passing=False) == subscribed
+    again = await implicit("again", passing=True)
+    assert await there() == [hosted, rules.cached_id(URL), subscribed, again]
+    assert asked not in await there()
+    more = await implicit("more", passing=False)
+    last = await implicit("last", passing=False)
+    assert await there() == [hosted, subscribed, more, last]
+    assert (await refusal(implicit("none", passing=True))).code == "data.context.store_full"
+    assert (await contexts.resolve("default", URL)).expanded["level"] == "https://city.example/level"
+
+
+async def test_what_was_used_longest_ago_makes_room_first(
+    contexts: Contexts, store: MemoryDocumentStore, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "STORED_MAX", 2)
+    monkeypatch.setattr(documents, "FORGOTTEN_AT_ONCE", 1)
+    first, second, third = [f"https://{name}.example/" for name in ("first", "second", "third")]
+    made = [await contexts.implicit(READER, {"a": one}, passing=True) for one in (first, second)]
+    contexts.served(READER, await contexts.serve(READER, made[0] or ""))
+    await contexts.implicit(READER, {"a": third}, passing=True)
+    kept = [one["localId"] for one in await store.listing("default", documents.KIND, 10)]
+    assert kept[:-1] == made[:1]
+
+
+async def test_implicit_in_a_snapshot_is_served_by_its_town(contexts: Contexts) -> None:
+    inside = Caller("default:7", "user:a", "test", frozenset({Role.READER}))
+    local_id = await contexts.implicit(inside, {"a": "https://a.example/"}, passing=True)
+    assert (await contexts.serve(READER, local_id or "")).kind is ContextKind.IMPLICITLY_CREATED
+
+
 async def test_delete_forgets_a_context_for_good(contexts: Contexts, web: Web) -> None:
     await contexts.resolve("default", URL)
     web.documents[URL] = {"@context": {"level": "https://new.example/level"}}
     await contexts.delete(CALLER, URL)
-    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
+    assert (await contexts.resolve("default", URL)).expanded["level"] == "https://new.example/level"
     assert web.fetched == [URL, URL]
 
 
@@ -281,11 +328,11 @@ async def test_reload_replaces_a_download_and_keeps_the_old_one_when_it_cannot_b
     kept = await contexts.retrieve(READER, URL)
     web.documents[URL] = {"@context": {"level": "https://new.example/level"}}
     await contexts.reload(CALLER, kept.local_id)
-    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
+    assert (await contexts.resolve("default", URL)).expanded["level"] == "https://new.example/level"
     for broken in ({"no": "context"}, None):
         web.documents[URL] = broken
         assert (await refusal(contexts.reload(CALLER, URL))).code == "data.context.not_available"
-        assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
+        assert (await contexts.resolve("default", URL)).expanded["level"] == "https://new.example/level"
 
 
 @pytest.mark.parametrize(("said", "seconds"), [(None, 86_400.0), (60.0, 60.0), (0.0, 1.0)])
@@ -299,7 +346,7 @@ async def test_resolve_asks_anew_when_a_download_is_no_longer_fresh(
     assert web.fetched == [URL]
     web.documents[URL] = {"@context": {"level": "https://new.example/level"}}
     clock.advance(0.5)
-    assert (await contexts.resolve("default", URL)).expand_term("level") == "https://new.example/level"
+    assert (await contexts.resolve("default", URL)).expanded["level"] == "https://new.example/level"
 
 
 async def test_resolve_goes_on_with_the_old_download_when_a_new_one_cannot_be_had(
@@ -309,7 +356,7 @@ async def test_resolve_goes_on_with_the_old_download_when_a_new_one_cannot_be_ha
     del web.documents[URL]
     clock.advance(86_400)
     for _ in range(3):
-        assert (await contexts.resolve("default", URL)).expand_term("level") == "https://city.example/level"
+        assert (await contexts.resolve("default", URL)).expanded["level"] == "https://city.example/level"
     assert web.fetched == [URL, URL]
 
 
@@ -387,7 +434,7 @@ async def test_forget_all_asks_anew_when_the_store_was_emptied(
     contexts: Contexts, store: MemoryDocumentStore, web: Web
 ) -> None:
     await contexts.resolve("default", URL)
-    assert await store.remove("default", service.KIND, rules.cached_id(URL))
+    assert await store.remove("default", documents.KIND, rules.cached_id(URL))
     contexts.forget_all()
     await contexts.resolve("default", URL)
     assert web.fetched == [URL, URL]

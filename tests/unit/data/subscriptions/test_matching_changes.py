@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from machinami.adapters.postgres.delivery import SubscriptionState
+from machinami.data.contexts.documents import ContextBounds
 from machinami.data.contexts.model import Download
-from machinami.data.contexts.service import ContextBounds, Contexts
+from machinami.data.contexts.service import Contexts
 from machinami.data.entities.rules import create
 from machinami.data.entities.service import Entities
 from machinami.data.subscriptions.composing import Composer

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from machinami.data.contexts.service import ContextBounds, Contexts
+from machinami.data.contexts.documents import ContextBounds
+from machinami.data.contexts.service import Contexts
 from machinami.data.delivery.model import Delivery
 from machinami.data.entities.rules import create
 from machinami.data.entities.service import Entities

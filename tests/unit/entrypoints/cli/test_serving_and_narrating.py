@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from rich.console import Console
 
-from machinami.bootstrap.core import Options
+from machinami.bootstrap.options import Options
 from machinami.entrypoints.cli import logs
 from machinami.entrypoints.cli.demo import Narrator
 from machinami.entrypoints.cli.folders import Use, claim, enter
-from machinami.entrypoints.cli.listening import bind
-from machinami.entrypoints.cli.serving import is_loopback, run_server
+from machinami.entrypoints.cli.process import bind, is_loopback
+from machinami.entrypoints.cli.serving import run_server
 from machinami.kernel.errors import Refusal
 
 
@@ -104,7 +103,6 @@ def written(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixtur
     root.handlers[:] = handlers
     for name, level in kept.items():
         logging.getLogger(name).setLevel(level)
-    structlog.reset_defaults()
 
 
 def lines(written: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -113,7 +111,7 @@ def lines(written: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_configure_logs_writes_json_lines_for_programs(written: pytest.CaptureFixture[str]) -> None:
     logs.configure_logs("info")
-    structlog.get_logger("machinami.test").info("partition dropped", partition="高松")
+    logging.getLogger("machinami.test").info("partition dropped", extra={"partition": "高松"})
     logging.getLogger("machinami.kernel.test").warning("%s waits: %s", "matcher", "data.store.unavailable")
     logging.getLogger("machinami.kernel.test").debug("not shown")
     first, second = lines(written)
@@ -130,6 +128,22 @@ def test_configure_logs_keeps_the_whole_story_of_an_error_in_one_line(written: p
         logging.getLogger("machinami.test").exception("it failed")
     [line] = lines(written)
     assert "RuntimeError: a bug" in line["exception"]
+
+
+def test_configure_logs_writes_for_people_on_a_terminal(
+    written: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    logs.configure_logs("info")
+    logging.getLogger("machinami.test").info("partition %s", "dropped", extra={"partition": "高松"})
+    try:
+        raise RuntimeError("a bug")
+    except RuntimeError:
+        logging.getLogger("machinami.test").exception("it failed")
+    first, second, *story = written.readouterr().err.splitlines()
+    assert first.endswith("info     partition dropped partition=高松 logger=machinami.test")
+    assert second.endswith("error    it failed logger=machinami.test")
+    assert story[-1] == "RuntimeError: a bug"
 
 
 def narrated(*rows: dict[str, Any]) -> str:

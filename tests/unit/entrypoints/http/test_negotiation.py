@@ -65,6 +65,12 @@ def test_link_context_is_the_linked_context_when_there_is_one(header: str, url: 
     assert link_context(call(link=header)) == url
 
 
+def test_link_context_is_seen_from_the_request_when_it_is_relative() -> None:
+    linked = {"link": f"</ngsi-ld/v1/jsonldContexts/urn:c:1>; {CONTEXT}"}
+    request = Call("GET", "/ngsi-ld/v1/types", development_caller(), linked, {}, b"", (), "https://town.example")
+    assert link_context(request) == "https://town.example/ngsi-ld/v1/jsonldContexts/urn:c:1"
+
+
 def test_link_context_is_refused_when_there_are_two() -> None:
     with pytest.raises(Refusal) as refused:
         link_context(call(link=f"<https://x.example/a>; {CONTEXT}, <https://x.example/b>; {CONTEXT}"))

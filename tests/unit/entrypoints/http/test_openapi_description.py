@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from types import SimpleNamespace
@@ -10,13 +11,15 @@ from typing import Any
 import pytest
 
 from machinami.entrypoints.http.app import api_routes
-from machinami.entrypoints.http.messages import Answer, Call, only
+from machinami.entrypoints.http.messages import Answer, Call
 from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX
-from machinami.entrypoints.http.openapi.description import body_of, declared, describe, head, known_parameters, template
-from machinami.entrypoints.http.routing import Routes
+from machinami.entrypoints.http.openapi.description import body_of, describe, head, known_parameters, template
+from machinami.entrypoints.http.routing import Handler, Routes, checked, taken, takes
+from machinami.kernel.caller import development_caller
+from machinami.kernel.errors import Refusal
 from machinami.kernel.settings import Settings
 
-WANTED = frozenset({"limit"})
+PAGE = frozenset({"limit", "offset"})
 
 
 class Anything:
@@ -72,7 +75,7 @@ def test_every_operation_of_the_standard_names_its_clauses_and_checks_its_parame
     for one_table in routes:
         for pattern, handlers in one_table.table.items() if one_table.prefix == PREFIX else ():
             for method, handler in handlers.items():
-                assert declared(handler) is not None, (method, pattern)
+                assert taken(handler) is not None, (method, pattern)
 
 
 def test_every_body_of_the_standard_has_a_schema_and_an_example(routes: list[Routes], document: Any) -> None:
@@ -108,13 +111,13 @@ class Handlers:
 
     most = 5
 
+    @takes(*PAGE, "q")
     async def listing(self, call: Call) -> Answer:
-        """GET /things/{id}/parts?after=&q= (6.1, 5.2.3): all of them."""
-        only(call, WANTED | {"offset"})
+        """GET /things/{id}/parts (6.1, 5.2.3): all of them."""
         return Answer(200)
 
     async def free(self, call: Call) -> Answer:
-        """GET /things."""
+        """GET /things?after=&q=."""
         return Answer(200)
 
     async def silent(self, call: Call) -> Answer:
@@ -124,16 +127,34 @@ class Handlers:
 def test_head_reads_path_query_and_clauses() -> None:
     said = head(Handlers().listing)
     assert (said.method, said.path, said.query, said.clauses) == (
-        "GET", "/things/{id}/parts", ("after", "q"), ("6.1", "5.2.3"),
+        "GET", "/things/{id}/parts", (), ("6.1", "5.2.3"),
     )  # fmt: skip
-    assert head(Handlers().free).path == "/things"
+    said = head(Handlers().free)
+    assert (said.path, said.query, said.clauses) == ("/things", ("after", "q"), ())
     with pytest.raises(ValueError, match="docstring"):
         head(Handlers().silent)
 
 
-def test_declared_is_what_the_check_allows() -> None:
-    assert declared(Handlers().listing) == {"limit", "offset"}
-    assert declared(Handlers().free) is None
+def test_takes_is_what_the_description_says_and_what_the_check_allows() -> None:
+    table = checked({"/things/*/parts": {"GET": Handlers().listing}})
+    described = describe([Routes("/", table)])["paths"]["/things/{id}/parts"]["get"]["parameters"]
+    assert [row["name"] for row in described if row["in"] == "query"] == ["limit", "offset", "q"]
+    assert answered(table["/things/*/parts"]["GET"], limit="1", q="a").status == 200
+    with pytest.raises(Refusal) as refused:
+        answered(table["/things/*/parts"]["GET"], after="1")
+    assert refused.value.code == "http.query.unknown"
+
+
+def answered(handler: Handler, **query: str) -> Answer:
+    async def ask() -> Answer:
+        return await handler(Call("GET", "/", development_caller(), {}, query))
+
+    return asyncio.run(ask())
+
+
+def test_checked_refuses_a_handler_that_does_not_declare() -> None:
+    with pytest.raises(ValueError, match="free"):
+        checked({"/things": {"GET": Handlers().free}})
 
 
 def test_template_refuses_a_docstring_of_another_route() -> None:

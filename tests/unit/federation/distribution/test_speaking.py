@@ -93,3 +93,13 @@ def test_plain_entity_is_normalized_and_keeps_to_the_version_of_the_source() -> 
 def test_renamed_types_keeps_the_language_of_selections() -> None:
     ours, theirs = context(Room="https://x/R", Hall="https://x/H"), context(Raum="https://x/R", Saal="https://x/H")
     assert renamed_types("Room,(Hall;Room)|Hall", ours, theirs) == "Raum,(Saal;Raum)|Saal"
+
+
+def test_renamed_entity_names_the_sealed_type_in_the_other_context() -> None:
+    """4.5.2.2, annex C.11: the sealed type is a term, all else of a seal stays as it is."""
+    ours, theirs = context(Shop="https://x/Store"), context(Store="https://x/Store")
+    seal = {"type": "Property", "entityTypeSealed": "Shop", "value": {"type": "DataIntegrityProof"}}
+    document = {"id": "urn:s:1", "type": "Shop", "name": {"type": "Property", "value": "Shop", "ngsildproof": seal}}
+    found = renamed_entity(document, ours, theirs)
+    assert found["name"]["ngsildproof"] == {**seal, "entityTypeSealed": "Store"}
+    assert found["name"]["value"] == "Shop"

@@ -10,7 +10,8 @@ import pytest
 
 from machinami.kernel.entity import Entity
 from machinami.linkage.importing.catalogue import find_town, load_models
-from machinami.linkage.importing.model import Cell, ImportOptions, ImportPlan, Range, Table
+from machinami.linkage.importing.model import Cell, Range, Table
+from machinami.linkage.importing.plan import ImportOptions, ImportPlan
 from machinami.linkage.importing.planning import plan_import
 
 MakeTable = Callable[..., Table]

@@ -13,7 +13,8 @@ from machinami.kernel.errors import Refusal
 from machinami.linkage.importing.catalogue import find_town, load_models
 from machinami.linkage.importing.difference import diff
 from machinami.linkage.importing.mapping import SheetMapping
-from machinami.linkage.importing.model import ImportOptions, Table, attribute_iri
+from machinami.linkage.importing.model import Table, attribute_iri
+from machinami.linkage.importing.plan import ImportOptions
 from machinami.linkage.importing.planning import plan_import
 
 HEADING = ["名称", "住所", "緯度", "経度", "電話番号"]

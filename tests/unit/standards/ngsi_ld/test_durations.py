@@ -44,3 +44,8 @@ def test_after_takes_the_last_day_when_a_month_is_shorter(months: int, day: date
 def test_after_stops_at_the_end_of_the_calendar() -> None:
     assert parse_duration("d", "P999999Y").after(LAST_OF_JANUARY) == datetime.max.replace(tzinfo=UTC)
     assert parse_duration("d", "P999999D").after(datetime(9999, 1, 1, tzinfo=UTC)) == datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("PT1M30S", 90), ("P1W", 604_800), ("P1Y2M", 425 * 86_400), ("P0D", 0)])
+def test_seconds_counts_months_and_years_without_a_calendar(text, seconds):
+    assert parse_duration("cacheDuration", text).seconds == seconds

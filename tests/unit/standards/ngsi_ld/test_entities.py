@@ -13,10 +13,9 @@ from machinami.standards.ngsi_ld.fragment import is_deletion
 from machinami.standards.ngsi_ld.render import (
     Format,
     Representation,
+    geojson_feature,
     parse_projection,
     render_entity,
-    render_feature_collection,
-    render_geojson_feature,
 )
 from machinami.standards.ngsi_ld.temporal_render import temporal_attribute, temporal_entity, temporal_values
 
@@ -374,13 +373,14 @@ def test_render_entity_projects_when_pick_omit_attrs_or_datasets_are_given():
     assert shown(dataset_ids=frozenset({"urn:d:1"})) == {"id", "type", "scope", "owner"}
 
 
-def test_render_geojson_feature_takes_the_geometry_of_the_chosen_property():
-    feature = render_geojson_feature(sample(), CORE, Representation(Format.SIMPLIFIED))
+def test_geojson_feature_takes_the_geometry_of_the_chosen_property():
+    shown = Representation(Format.SIMPLIFIED)
+    document = render_entity(sample(), CORE, shown)
+    feature = geojson_feature(sample(), document, shown, LOCATION)
     assert (feature["type"], feature["id"], feature["geometry"]) == ("Feature", "urn:ngsi-ld:Gauge:1", POINT)
     assert feature["properties"]["level"] == 1.5
     assert "id" not in feature["properties"]
-    assert render_geojson_feature(sample(), CORE, geometry_property=D + "level")["geometry"] is None
-    assert render_feature_collection([sample()], CORE, geometry_property=LOCATION)["features"][0]["geometry"] == POINT
+    assert geojson_feature(sample(), document, shown, D + "level")["geometry"] is None
 
 
 def test_temporal_attribute_and_values_are_written_as_instances_and_pairs():

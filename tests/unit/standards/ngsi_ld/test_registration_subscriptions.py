@@ -27,7 +27,7 @@ FULL: dict[str, Any] = {
     "entities": [{"type": "Bus"}],
     "watchedAttributes": ["a"],
     "notification": {"attributes": ["b"], "endpoint": {"uri": "http://a.example", "accept": "application/json"}},
-    "temporalQ": {"timerel": "between", "timeAt": "2020-01-01T00:00:00Z", "endTimeAt": "2021-01-01T00:00:00Z"},
+    "temporalQ": {"timerel": "between", "timeAt": "2020-01-01T00:00:00Z", "endTimeAt": "2021-01-01T00:00:00Z", "lastN": 2},
     "csf": 'owner=="city"',
     "throttling": 5,
     "subscriptionName": "x",

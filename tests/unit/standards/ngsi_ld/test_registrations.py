@@ -118,6 +118,7 @@ def test_read_only_members_are_ignored() -> None:
         {"expiresAt": "tomorrow"},
         {"management": {"timeout": 0}},
         {"management": {"cacheDuration": "P"}},
+        {"management": {"cacheDuration": "P1W2D"}},
         {"management": {"cacheDuration": "1 day"}},
         {"contextSourceInfo": [{"key": "X", "value": "a\r\nB: c"}]},
         {"contextSourceInfo": [{"key": "accept", "value": "text/html"}]},
@@ -133,13 +134,22 @@ def test_read_only_members_are_ignored() -> None:
         },
         {"mode": "exclusive", "information": [{"entities": [{"type": "Bus", "id": "urn:ngsi-ld:Bus:7"}]}]},
         {"mode": "exclusive", "information": [{"propertyNames": ["speed"]}]},
-        {"mode": "auxiliary"},
+        {"mode": "auxiliary", "operations": ["federationOps"]},
         {"mode": "auxiliary", "operations": ["retrieveOps", "updateOps"]},
     ],
 )
 def test_parse_registration_refuses_what_is_not_valid(members: dict[str, Any]) -> None:
     with pytest.raises(Refusal):
         parse_registration(document(**members), CONTEXT)
+
+
+def test_an_auxiliary_registration_without_operations_offers_retrieval_and_query_alone() -> None:
+    auxiliary = parse_registration(document(mode="auxiliary"), CONTEXT)
+    assert auxiliary.operations == {"retrieveEntity", "queryEntity"}
+    assert render_registration(auxiliary, CONTEXT)["operations"] == ["retrieveOps"]
+    inclusive = patch_registration(auxiliary, {"mode": "inclusive"}, CONTEXT)
+    assert "queryBatch" in inclusive.operations
+    assert patch_registration(inclusive, {"mode": "auxiliary"}, CONTEXT) == auxiliary
 
 
 def test_groups_hold_operations_of_the_table_only() -> None:

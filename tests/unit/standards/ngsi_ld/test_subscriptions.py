@@ -158,14 +158,25 @@ def test_patch_subscription_refuses_when_the_result_would_be_wrong(fragment):
 @pytest.mark.parametrize(
     "members",
     [
-        {"csf": "x"},
+        {"csf": "x>"},
+        {"csf": "x", "localOnly": True},
         {"temporalQ": {"timerel": "before", "timeAt": "2026-01-01T00:00:00Z"}},
+        {"splitEntities": "yes"},
+        {"entities": [{"type": "*"}], "localOnly": False},
     ],
 )
-def test_parse_subscription_refuses_plainly_when_a_member_is_not_carried_out(members):
+def test_parse_subscription_refuses_what_sources_are_not_chosen_by(members):
     with pytest.raises(Refusal) as refusal:
         parse_subscription(document(**members), CORE)
-    assert refusal.value.code == "ngsi_ld.subscription.not_supported"
+    assert refusal.value.code in ("ngsi_ld.subscription.not_valid", "ngsi_ld.q.not_valid", "ngsi_ld.query.not_valid")
+
+
+def test_a_local_subscription_needs_nothing_to_watch():
+    local = document(localOnly=True)
+    del local["entities"]
+    assert parse_subscription(local, CORE).local_only
+    with pytest.raises(Refusal):
+        patch_subscription(parse_subscription(local, CORE), {"localOnly": None}, CORE)
 
 
 @pytest.mark.parametrize(

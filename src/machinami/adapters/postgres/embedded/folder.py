@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -86,13 +87,23 @@ def write_atomically(name: str, content: bytes, directory: int, owner: tuple[int
 
 
 def sync_tree(top: Path) -> None:
-    """fsync every file and folder below `top`, `top` included, so that a rename of it may be relied on."""
-    for _, _, files, directory in os.fwalk(top):
-        for name in files:
-            descriptor = os.open(name, _NO_FIFO_NO_LINK, dir_fd=directory)
-            os.fsync(descriptor)
-            os.close(descriptor)
-        os.fsync(directory)
+    """fsync every file and folder below `top`, `top` included, so that a rename of it may be relied on.
+
+    All are told to begin writing first: begun and awaited one by one, a new cluster's thousand files take twice as long.
+    """
+    for settle in (_begin_writing, os.fsync):
+        for _, _, files, directory in os.fwalk(top):
+            for name in files:
+                descriptor = os.open(name, _NO_FIFO_NO_LINK, dir_fd=directory)
+                settle(descriptor)
+                os.close(descriptor)
+            settle(directory)
+
+
+def _begin_writing(descriptor: int) -> None:
+    """Linux starts to write a file's changed pages when told that they are not needed in memory; a hint, nothing more."""
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def sync_folder(folder: Path) -> None:

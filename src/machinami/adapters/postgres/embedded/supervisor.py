@@ -109,11 +109,6 @@ class EmbeddedServer:
         """PostgreSQL's major version; only after `start`."""
         return self.binaries.major
 
-    @property
-    def data_folder(self) -> Path:
-        """The cluster's folder, where the socket is too (for `pg_dump` and its like: working folder and `PGHOST`)."""
-        return self._layout.data
-
     def connect_arguments(self) -> dict[str, Any]:
         """Arguments for `asyncpg.connect(**…)`; complete, so that no PG* variable or password file has a say.
 

@@ -16,8 +16,11 @@ def location(address: str, name: str) -> str:
     return f"{address}/{quote(name, safe=':@!$&*,;=~')}"
 
 
-def page_links(address: str, query: Mapping[str, str], page: Page, total: int) -> str:
-    """The Link header of a page of a list (6.3.10): the page before and the one after, empty if there is neither."""
+def page_links(address: str, query: Mapping[str, str], page: Page, total: int, media_type: str) -> str:
+    """The Link header of a page of a list (6.3.10): the page before and the one after, empty if there is neither.
+
+    They have the other parameters of the call (5.5.9.1) and the media type of its answer.
+    """
     offsets: dict[str, int] = {}
     if page.limit and page.offset:
         offsets["prev"] = max(0, page.offset - page.limit)
@@ -26,5 +29,5 @@ def page_links(address: str, query: Mapping[str, str], page: Page, total: int) -
     links = []
     for relation, offset in offsets.items():
         parameters = urlencode({**query, "limit": page.limit, "offset": offset})
-        links.append(f'<{address}?{parameters}>;rel="{relation}";type="application/ld+json"')
+        links.append(f'<{address}?{parameters}>;rel="{relation}";type="{media_type}"')
     return ", ".join(links)

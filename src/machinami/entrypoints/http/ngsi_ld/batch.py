@@ -10,13 +10,14 @@ from machinami.data.entities import rules
 from machinami.data.entities.decisions import Decide, Decision, Effect
 from machinami.data.entities.instances import MergeOptions
 from machinami.data.entities.service import Entities
-from machinami.entrypoints.http.messages import Answer, Call, json_answer, only
+from machinami.entrypoints.http.messages import Answer, Call, json_answer
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.consumption import ConsumptionHandlers
 from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
 from machinami.entrypoints.http.ngsi_ld.provision import update_result
+from machinami.entrypoints.http.ngsi_ld.query_bodies import any_type, query_of, words_of
 from machinami.entrypoints.http.problems import problem_document
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.contexts import Context
@@ -45,9 +46,9 @@ class BatchHandlers:
             "/entityOperations/query": {"POST": self.query},
         }
 
+    @takes("local")
     async def create(self, call: Call) -> Answer:
         """POST /entityOperations/create (6.14, 5.6.7)."""
-        only(call, parameters.LOCAL)
 
         def read(item: Any, context: Context) -> tuple[str, Decide]:
             entity = parse_entity(item, context)
@@ -59,9 +60,9 @@ class BatchHandlers:
             return json_answer(done, 201)
         return json_answer(_result(items, results), 207)
 
+    @takes("local", "options")
     async def upsert(self, call: Call) -> Answer:
         """POST /entityOperations/upsert (6.15, 5.6.8)."""
-        only(call, parameters.LOCAL | {"options"})
         update = self._option(call, ("replace", "update")) == "update"
 
         def read(item: Any, context: Context) -> tuple[str, Decide]:
@@ -78,9 +79,9 @@ class BatchHandlers:
         ]
         return json_answer(created, 201) if created else Answer(204)
 
+    @takes("local", "options")
     async def update(self, call: Call) -> Answer:
         """POST /entityOperations/update (6.16, 5.6.9)."""
-        only(call, parameters.LOCAL | {"options"})
         overwrite = self._option(call, ("noOverwrite",)) == ""
 
         def read(item: Any, context: Context) -> tuple[str, Decide]:
@@ -89,9 +90,9 @@ class BatchHandlers:
 
         return _updated(*await self._run(call, read))
 
+    @takes("local", "lang", "observedAt")
     async def merge(self, call: Call) -> Answer:
         """POST /entityOperations/merge (6.31, 5.6.20)."""
-        only(call, parameters.LOCAL | {"lang", "observedAt"})
         options = MergeOptions(observed_at=parameters.observed_at(call), lang=call.query.get("lang"))
 
         def read(item: Any, context: Context) -> tuple[str, Decide]:
@@ -100,9 +101,9 @@ class BatchHandlers:
 
         return _updated(*await self._run(call, read))
 
+    @takes("local")
     async def delete(self, call: Call) -> Answer:
         """POST /entityOperations/delete (6.17, 5.6.10): an array of ids."""
-        only(call, parameters.LOCAL)
 
         def read(item: Any, context: Context) -> tuple[str, Decide]:
             entity_id = check_entity_id(item)
@@ -110,17 +111,16 @@ class BatchHandlers:
 
         return _updated(*await self._run(call, read))
 
+    @takes(*parameters.PAGING, "local", "options", "format", "geometryProperty")
     async def query(self, call: Call) -> Answer:
         """POST /entityOperations/query (6.23, 5.7.2)."""
-        only(call, parameters.PAGING | parameters.LOCAL | {"options", "format", "geometryProperty"})
         body = await self._negotiator.body(call, link_for_both=True)
-        values = parameters.query_body(body.document)
-        base = parameters.entity_query(values, body.context, self._settings)
-        selectors = parameters.selectors(body.document.get("entities"), body.context, self._settings)
-        if parameters.any_type(body.document.get("entities")):
+        values = words_of(body.document)
+        query = query_of(body.document, values, body.context, self._settings)
+        if any_type(body.document.get("entities")):
             values["type"] = "*"
         asked = replace(call, query={**values, **call.query})
-        return await self._queries.answer_page(asked, replace(base, selectors=selectors), body.context, call.query)
+        return await self._queries.answer_page(asked, query, body.context, call.query)
 
     def _option(self, call: Call, allowed: tuple[str, ...]) -> str:
         option = call.query.get("options", "")
@@ -183,7 +183,7 @@ def _result(ids: list[str], results: list[Decision | MachinamiError]) -> dict[st
 
 def _updated(ids: list[str], results: list[Decision | MachinamiError]) -> Answer:
     partial = [
-        {"entityId": one, "error": _partly(result)}
+        {"entityId": one, "error": _partly(one, result)}
         for one, result in zip(ids, results, strict=True)
         if not isinstance(result, MachinamiError) and not result.outcome.complete
     ]
@@ -197,5 +197,5 @@ def _updated(ids: list[str], results: list[Decision | MachinamiError]) -> Answer
     return json_answer(document, 207)
 
 
-def _partly(decision: Decision) -> dict[str, Any]:
-    return {**problem_document(Refusal("data.entity.partly_updated")), **update_result(decision.outcome)}
+def _partly(entity_id: str, decision: Decision) -> dict[str, Any]:
+    return {**problem_document(Refusal("data.entity.partly_updated")), **update_result(decision.outcome, entity_id)}

@@ -8,11 +8,11 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from machinami.data.entities.service import Entities
-from machinami.entrypoints.http.messages import GEO_JSON, JSON, LD_JSON, Answer, Call, boolean, only
+from machinami.entrypoints.http.messages import GEO_JSON, JSON, LD_JSON, Answer, Call, boolean
 from machinami.entrypoints.http.ngsi_ld import map_use, parameters
 from machinami.entrypoints.http.ngsi_ld.map_use import MapUse, with_map
-from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator, accepted
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator, accepted, tell_version, version_of
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.entity import Entity
 from machinami.kernel.errors import Refusal
 from machinami.kernel.query import EntityQuery, Page, Selector
@@ -22,7 +22,7 @@ from machinami.standards.ngsi_ld.entities import check_entity_id
 from machinami.standards.ngsi_ld.linked import Inliner, targets
 from machinami.standards.ngsi_ld.projection import ENTITY_MEMBERS
 from machinami.standards.ngsi_ld.render import Representation, geojson_feature, render_entity
-from machinami.standards.ngsi_ld.versions import NEWEST, Version, conforming, preferred_version
+from machinami.standards.ngsi_ld.versions import conforming
 
 MEDIA_TYPES: Final = (JSON, LD_JSON, GEO_JSON)
 SHOWN: Final = parameters.REPRESENTATION | parameters.LINKED | parameters.LOCAL | map_use.PARAMETERS
@@ -45,9 +45,9 @@ class ConsumptionHandlers:
     def routes(self) -> Table:
         return {"/entities": {"GET": self.find}, "/entities/*": {"GET": self.retrieve}}
 
+    @takes(*FIND)
     async def find(self, call: Call) -> Answer:
         """GET /entities (6.4.3.2, 5.7.2)."""
-        only(call, FIND)
         context = await self._negotiator.link(call)
         query = parameters.entity_query(call.query, context, self._settings)
         return await self.answer_page(call, query, context)
@@ -59,8 +59,7 @@ class ConsumptionHandlers:
 
         `address` holds the parameters that links to other pages repeat, if not all of the call's.
         """
-        if not parameters.local_scope(call.query) and not parameters.has_filter(query):
-            raise Refusal("http.query.no_filter")
+        parameters.check_width(query, local=parameters.local_scope(call.query))
         boolean(call, "splitEntities")
         media_type = accepted(call, MEDIA_TYPES)
         wanted = parameters.representation(call, context)
@@ -79,15 +78,15 @@ class ConsumptionHandlers:
             answer = self._negotiator.geojson_answer(call, _collection(written, wanted, shape), context, headers)
         else:
             answer = self._negotiator.answer(call, [document for _, document in written if document], context, headers=headers)
-            _tell_version(call, answer)
+            tell_version(answer, version_of(call, MEDIA_TYPES))
         return with_map(answer, mapped)
 
+    @takes(*RETRIEVE)
     async def retrieve(self, call: Call) -> Answer:
         """GET /entities/{id} (6.5.3.1, 5.7.1)."""
         media_type = accepted(call, MEDIA_TYPES)
         if not call.query and media_type != GEO_JSON and "link" not in call.headers and "prefer" not in call.headers:
             return self._plain(call, await self._entities.retrieve(call.caller, check_entity_id(call.segments[0])), media_type)
-        only(call, RETRIEVE)
         context = await self._negotiator.link(call)
         wanted = parameters.representation(call, context)
         shape = parameters.geometry_property(call, context, media_type)
@@ -105,7 +104,7 @@ class ConsumptionHandlers:
         else:
             shown = [document for _, document in written if document] if flat else written[0][1]
             answer = self._negotiator.answer(call, shown, context)
-            _tell_version(call, answer)
+            tell_version(answer, version_of(call, MEDIA_TYPES))
         return with_map(
             answer, await self._maps.of(call, EntityQuery((Selector(ids=frozenset({entity.id})),)), ONE, self._entities)
         )
@@ -113,7 +112,7 @@ class ConsumptionHandlers:
     async def _written_all(self, call: Call, entities: list[Entity], context: Context, wanted: Representation) -> Written:
         """Entities with their documents; with `join` also those behind their Relationships, inside or appended (4.5.23)."""
         joining = parameters.joining(call.query)
-        version = _version(call)
+        version = version_of(call, MEDIA_TYPES)
         entities = [conforming(entity, version, context) for entity in entities]
         if not joining.shape:
             return [(entity, render_entity(entity, context, wanted)) for entity in entities]
@@ -154,20 +153,6 @@ def _narrowed(query: EntityQuery, wanted: Representation) -> EntityQuery:
     if picked is None or picked & ENTITY_MEMBERS or query.attributes:
         return query
     return replace(query, attributes=tuple(sorted(picked)))
-
-
-def _version(call: Call) -> Version | None:
-    """The version of the standard that is preferred for a JSON answer."""
-    header = call.header("prefer")
-    return preferred_version(header) if header and accepted(call, MEDIA_TYPES) != GEO_JSON else None
-
-
-def _tell_version(call: Call, answer: Answer) -> None:
-    """Say to which version of the standard the answer conforms, if one was preferred (6.4.3.2, 6.5.3.1)."""
-    version = _version(call)
-    if version is not None:
-        answer.headers["preference-applied"] = f"ngsi-ld={version[0]}.{version[1]}"
-        answer.status = 203 if version < NEWEST else answer.status
 
 
 def _collection(written: Written, wanted: Representation, geometry_property: str) -> dict[str, Any]:

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from machinami.data.contexts.model import ContextKind, StoredContext
 from machinami.data.contexts.service import Contexts
-from machinami.entrypoints.http.messages import JSON, LD_JSON, Answer, Call, boolean, json_answer, only
+from machinami.entrypoints.http.messages import Answer, Call, boolean, json_answer
 from machinami.entrypoints.http.ngsi_ld.addresses import location
-from machinami.entrypoints.http.ngsi_ld.negotiation import CONTEXTS_ADDRESS, accepted
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.ngsi_ld.negotiation import CONTEXTS_ADDRESS, accepted, json_body
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.errors import Refusal
-from machinami.standards.json_input import loads
 
 KINDS: Final = {name: kind for kind in ContextKind for name in (kind.value, kind.value[0].lower() + kind.value[1:])}
 """The kinds as the standard writes them, and as ETSI's OpenAPI does."""
@@ -30,21 +29,15 @@ class ContextHandlers:
             "/jsonldContexts/*": {"GET": self.serve, "DELETE": self.delete},
         }
 
+    @takes()
     async def add(self, call: Call) -> Answer:
         """POST /jsonldContexts (6.29.3.1, 5.13.2)."""
-        only(call, frozenset())
-        if call.media_type not in (JSON, LD_JSON):
-            raise Refusal("http.media_type.unsupported", given=call.media_type or "none", allowed=f"{JSON}, {LD_JSON}")
-        if "content-length" not in call.headers:
-            raise Refusal("http.body.no_length")
-        if not call.body:
-            raise Refusal("http.body.empty")
-        local_id = await self._contexts.host(call.caller, loads(call.body, self._json_depth_max))
+        local_id = await self._contexts.host(call.caller, json_body(call, self._json_depth_max))
         return Answer(201, headers={"location": location(CONTEXTS_ADDRESS, local_id)})
 
+    @takes("details", "kind")
     async def listing(self, call: Call) -> Answer:
         """GET /jsonldContexts (6.29.3.2, 5.13.3)."""
-        only(call, frozenset({"details", "kind"}))
         accepted(call)
         details, wanted = boolean(call, "details"), call.query.get("kind")
         if wanted is not None and wanted not in KINDS:
@@ -52,9 +45,9 @@ class ContextHandlers:
         found = [one for one in await self._contexts.listing(call.caller) if wanted is None or one.kind is KINDS[wanted]]
         return json_answer([self._details(call, one) if details else _url(call, one) for one in found])
 
+    @takes("details")
     async def serve(self, call: Call) -> Answer:
         """GET /jsonldContexts/{contextId} (6.30.3.1, 5.13.4). The figures are those from before this answer."""
-        only(call, frozenset({"details"}))
         media_type = accepted(call)
         if boolean(call, "details"):
             found = await self._contexts.retrieve(call.caller, call.segments[0])
@@ -65,9 +58,9 @@ class ContextHandlers:
         self._contexts.served(call.caller, found)
         return answer
 
+    @takes("reload")
     async def delete(self, call: Call) -> Answer:
         """DELETE /jsonldContexts/{contextId} (6.30.3.2, 5.13.5)."""
-        only(call, frozenset({"reload"}))
         if boolean(call, "reload"):
             await self._contexts.reload(call.caller, call.segments[0])
         else:

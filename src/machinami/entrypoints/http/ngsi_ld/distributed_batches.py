@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import orjson
 
-from machinami.data.matching import matches
+from machinami.bootstrap.entities_over_sources import meant
 from machinami.entrypoints.http.messages import Answer, Call, boolean, json_answer
 from machinami.entrypoints.http.ngsi_ld import parameters
+from machinami.entrypoints.http.ngsi_ld.distributed import csf_of
 from machinami.entrypoints.http.ngsi_ld.distributed_results import Part, batch_answer, conflict_part, own_part, source_part
 from machinami.entrypoints.http.ngsi_ld.distributed_writes import DistributedWrites, Write, piece
 from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
@@ -26,7 +27,6 @@ from machinami.federation.distribution.rules import Names, Split, narrowed, offe
 from machinami.federation.distribution.service import Sources
 from machinami.federation.distribution.speaking import dressed, plain_entity
 from machinami.federation.registrations.model import Match, Registered, Wanted
-from machinami.federation.registrations.rules import as_entity
 from machinami.kernel.access import require
 from machinami.kernel.caller import Role
 from machinami.kernel.errors import MachinamiError, Refusal, Unavailable
@@ -34,7 +34,6 @@ from machinami.kernel.query import EntityQuery
 from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.contexts import Context, core_context
 from machinami.standards.ngsi_ld.entities import check_entity_id, parse_entity, parse_fragment
-from machinami.standards.ngsi_ld.q import parse_q
 
 BATCHES: Final = {
     "create": "createBatch",
@@ -218,11 +217,7 @@ class DistributedBatches:
 
     def _filtered(self, call: Call, found: Sequence[Match], context: Context) -> list[Match]:
         """The sources that the context source filter means (5.6.21: csf)."""
-        if not call.query.get("csf"):
-            return list(found)
-        nodes, characters = (self._settings.integer(name) for name in ("query_nodes_max", "pattern_characters_max"))
-        csf = parse_q(call.query["csf"], context, nodes_max=nodes, pattern_characters_max=characters)
-        return [one for one in found if matches(as_entity(one.registered), EntityQuery(condition=csf), "")]
+        return meant(found, csf_of(call.query, context, self._settings), "")
 
     async def _purge_at(self, call: Call, origin: Origin, context: Context, query: EntityQuery, match: Match) -> list[Part]:
         """The purge at one source: of no more entities and attributes than it is registered for."""

@@ -1,253 +1,29 @@
-"""Entities that this broker and registered sources know together (CIM 009 4.3.6.7, 5.7.1, 5.7.2).
-
-The handlers of consumption stay what they are: for a tenant with sources they are given `EntitiesOverSources`, which
-finds and retrieves merged entities. A source that fails is missing from the answer and named in `NGSILD-Warning`.
-"""
+"""The handlers of consumption, given entities over sources where a tenant has sources (CIM 009 4.3.6.7, 5.7)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, Protocol, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from machinami.bootstrap.entities_over_sources import EntitiesOverSources
 from machinami.data.entities.service import Entities
-from machinami.data.matching import matches
-from machinami.data.matching.selectors import type_matches
-from machinami.data.ports import EntityStore, QueryResult
-from machinami.entrypoints.http.messages import Answer, Call, boolean
+from machinami.entrypoints.http.messages import GEO_JSON, Call
 from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX
 from machinami.entrypoints.http.ngsi_ld.batch import BatchHandlers
 from machinami.entrypoints.http.ngsi_ld.consumption import ConsumptionHandlers
 from machinami.entrypoints.http.ngsi_ld.discovery import DiscoveryHandlers
+from machinami.entrypoints.http.ngsi_ld.distributed import attributes_asked, csf_of, over_sources
 from machinami.entrypoints.http.ngsi_ld.entity_maps import EntityMapHandlers
 from machinami.entrypoints.http.ngsi_ld.map_use import MapUse
-from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
-from machinami.entrypoints.http.ngsi_ld.parameters import local_scope
-from machinami.entrypoints.http.problems import problem_answer
+from machinami.entrypoints.http.ngsi_ld.negotiation import GEO_TYPES, Negotiator, accepted
+from machinami.entrypoints.http.ngsi_ld.query_bodies import any_type
 from machinami.entrypoints.http.routing import Handler
-from machinami.federation.distribution.discovering import together
-from machinami.federation.distribution.merging import Version, merged
 from machinami.federation.distribution.model import Origin
-from machinami.federation.distribution.reading import QUERY_OPERATIONS, READ_OPERATIONS, Heard, SourceReader
-from machinami.federation.distribution.rules import Names, without_proxied
+from machinami.federation.distribution.reading import SourceReader
 from machinami.federation.distribution.service import Sources
-from machinami.federation.registrations.model import Match, Wanted
-from machinami.federation.registrations.rules import as_entity
-from machinami.kernel.access import require
-from machinami.kernel.caller import Caller, Role
-from machinami.kernel.clock import Clock, iso
-from machinami.kernel.entity import Entity
-from machinami.kernel.errors import MachinamiError, Refusal
-from machinami.kernel.name_use import NameUse
-from machinami.kernel.query import Condition, EntityQuery, Page, Selector, TypeSelection
+from machinami.kernel.clock import Clock
 from machinami.kernel.settings import Settings
-from machinami.standards.ngsi_ld.contexts import Context, core_context
-from machinami.standards.ngsi_ld.q import parse_q
-
-WARNING: Final = "ngsild-warning"
-IDS_AT_ONCE: Final = 500
-_MEMBERS: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"})
-_WHOLE: Final = ("q", "georel", "scopeQ", "join", "orderBy", "geometryProperty", "geoQ")
-
-
-class Warned(Protocol):
-    """What collects warnings while a request is answered."""
-
-    warnings: list[str]
-
-
-class EntitiesOverSources(Entities):
-    """Entities as one request sees them: those of this broker merged with what its sources know; collects warnings."""
-
-    def __init__(self, own: Entities, sources: Sources, origin: Origin, reader: SourceReader, clock: Clock) -> None:
-        vars(self).update(vars(own))
-        self._store = cast("EntityStore", _StoreOverSources(own, self))
-        self._sources = sources
-        self._origin = origin
-        self._reader = reader
-        self._time = clock
-        self.warnings: list[str] = []
-        self.discovers = ""
-        self.csf: Condition | None = None
-        self._places: dict[str, tuple[str, ...]] = {}
-
-    def places(self, entity_id: str) -> tuple[str, ...]:
-        return self._places.get(entity_id) or super().places(entity_id)
-
-    async def retrieve(self, caller: Caller, entity_id: str, where: TypeSelection | None = None) -> Entity:
-        """5.7.1 over sources; sources of other types than those we know the entity by are not asked."""
-        require(caller, Role.READER)
-        known = await self._known(caller, entity_id)
-        types = where or _types_of(known)
-        concerned = self._concerned((Selector(types, frozenset({entity_id})),), frozenset())
-        if not concerned:
-            return await super().retrieve(caller, entity_id, where)
-        found: Entity | None = None if known is None else without_proxied(known, concerned)
-        asked = self._chosen(concerned, READ_OPERATIONS)
-        if self._may_ask(asked):
-            heard = await self._reader.entity(asked, entity_id, known.types if known else ())
-            self._note(heard)
-            found = self._merged(found, heard.versions.get(entity_id, ()))
-        if found is None or (where is not None and not type_matches(where, found.types)):
-            raise Refusal("data.entity.does_not_exist", id=entity_id)
-        return found
-
-    async def many(self, own: dict[str, Entity], ids: Collection[str]) -> dict[str, Entity]:
-        """Entities by id, as they are linked to, merged with what sources know of them (4.5.23)."""
-        selectors = (Selector(ids=frozenset(ids)),)
-        concerned = self._concerned(selectors, frozenset())
-        asked = self._chosen(concerned, QUERY_OPERATIONS)
-        if not asked or not self._may_ask(asked):
-            return own
-        heard = await self._reader.entities(asked, selectors)
-        self._note(heard)
-        mine = {entity_id: without_proxied(one, concerned) for entity_id, one in own.items()}
-        found = {one: self._merged(mine.get(one), heard.versions.get(one, ())) for one in {*mine, *heard.versions}}
-        return {entity_id: one for entity_id, one in found.items() if one is not None}
-
-    async def find(self, caller: Caller, query: EntityQuery, page: Page) -> QueryResult:
-        """5.7.2 over sources: first what this broker alone knows in order of creation, then what sources know, by id."""
-        require(caller, Role.READER)
-        concerned = self._concerned(query.selectors, frozenset(query.attributes), frozenset(query.dataset_ids))
-        asked = self._chosen(concerned, QUERY_OPERATIONS)
-        if not asked or not self._may_ask(asked):
-            return await super().find(caller, query, page)
-        if page.order is not None:
-            raise Refusal("http.query.incomplete", given="orderBy", missing="local=true")
-        heard = await self._reader.entities(asked, query.selectors)
-        self._note(heard)
-        held = await self._held(caller, list(heard.versions))
-        for entity_id, versions in heard.versions.items():
-            own = super().places(entity_id) if entity_id in held else ()
-            self._places[entity_id] = (*own, *dict.fromkeys(one.source for one in versions))
-        together = self._together(heard, held, concerned, query)
-        shadowed = [one for one in held.values() if matches(one, query, self._now())]
-        return await self._page(caller, query, page, shadowed, together, concerned)
-
-    async def name_uses(self, caller: Caller, *, of_type: str | None = None, attribute: str | None = None) -> list[NameUse]:
-        """5.7.5-5.7.10 over sources, by the operation that is being served; counts of several places are added up."""
-        own = await super().name_uses(caller, of_type=of_type, attribute=attribute)
-        types = (Selector(TypeSelection((frozenset({of_type}),))),) if of_type else ()
-        names = frozenset({attribute}) if attribute else frozenset()
-        wanted = Wanted(types, names, previous_sources=self._sources.passed(self._origin))
-        asked = self._sources.concerned(self._origin, wanted, self.discovers)
-        if not self._may_ask(asked):
-            return own
-        heard = await self._reader.uses(asked, self.discovers, of_type or attribute or "")
-        self._note(heard)
-        return together([*own, *heard.uses])
-
-    def _concerned(
-        self, selectors: Sequence[Selector], attributes: frozenset[str], datasets: frozenset[str] = frozenset()
-    ) -> list[Match]:
-        wanted = Wanted(tuple(selectors), attributes, datasets, self._sources.passed(self._origin))
-        return self._sources.concerned(self._origin, wanted)
-
-    def _chosen(self, concerned: Sequence[Match], operations: frozenset[str]) -> list[Match]:
-        """Those that offer any of the operations and are meant by the context source filter (5.7.2: csf)."""
-        offering = [one for one in concerned if operations & one.registration.operations]
-        if self.csf is None:
-            return offering
-        query = EntityQuery(condition=self.csf)
-        return [one for one in offering if matches(as_entity(one.registered), query, self._now())]
-
-    def _may_ask(self, asked: Sequence[Match]) -> bool:
-        """Whether sources may be asked: not again when the request came through here before (6.3.17)."""
-        if not asked or not self._sources.loops(self._origin):
-            return bool(asked)
-        if len(asked) == 1 and asked[0].registration.proxied:
-            raise Refusal("federation.operation.loop")
-        self.warnings.append(self._sources.loop_warning(self._origin))
-        return False
-
-    def _note(self, heard: Heard) -> None:
-        self.warnings += [one for one in heard.warnings if one not in self.warnings]
-
-    async def _known(self, caller: Caller, entity_id: str) -> Entity | None:
-        try:
-            return await super().retrieve(caller, entity_id)
-        except Refusal as error:
-            if error.code != "data.entity.does_not_exist":
-                raise
-            return None
-
-    async def _held(self, caller: Caller, ids: Sequence[str]) -> dict[str, Entity]:
-        """Our own entities among those that sources know."""
-        found: dict[str, Entity] = {}
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            some = frozenset(ids[start : start + IDS_AT_ONCE])
-            result = await super().find(caller, EntityQuery((Selector(ids=some),)), Page(limit=len(some)))
-            found |= {one.id: one for one in result.entities}
-        return found
-
-    def _together(
-        self, heard: Heard, held: Mapping[str, Entity], concerned: Sequence[Match], query: EntityQuery
-    ) -> list[Entity]:
-        """The merged entities that the query finds, by id."""
-        found = []
-        for entity_id in sorted(heard.versions):
-            own = held.get(entity_id)
-            mine = None if own is None else without_proxied(own, concerned)
-            entity = self._merged(mine, heard.versions[entity_id])
-            if entity is not None and matches(entity, query, self._now()):
-                found.append(entity)
-        return found
-
-    def _merged(self, own: Entity | None, versions: Sequence[Version]) -> Entity | None:
-        """One entity of all versions, an auxiliary source's only where there is anything to supplement."""
-        everyone = [*([] if own is None else [Version(own)]), *versions]
-        return merged(everyone, self._now())
-
-    async def _page(
-        self, caller: Caller, query: EntityQuery, page: Page, shadowed: Sequence[Entity], together: Sequence[Entity],
-        concerned: Sequence[Match],
-    ) -> QueryResult:  # fmt: skip
-        """A page of our own entities without the shadowed ones, with the merged ones behind them.
-
-        One query of the store is enough at any offset: of the shadowed entities, so many stand before its window as were
-        created before its first entity.
-        """
-        window = await super().find(caller, query, replace(page, limit=page.limit + 1 + len(shadowed)))
-        hidden = {one.id for one in shadowed}
-        before = sum(one.sequence < window.entities[0].sequence for one in shadowed) if window.entities else 0
-        alone = [one for one in window.entities if one.id not in hidden][before:]
-        mine = alone[: page.limit]
-        own_total = await self._own_total(caller, query, page, window) if len(alone) <= page.limit or page.count else 0
-        number = own_total - len(shadowed)
-        start = max(page.offset, number) - number
-        theirs = together[start : start + page.limit - len(mine)] if len(alone) <= page.limit else []
-        more = len(alone) > page.limit or start + len(theirs) < len(together)
-        shown = [kept for one in mine if (kept := without_proxied(one, concerned)) is not None]
-        return replace(window, entities=[*shown, *theirs], more=more, total=number + len(together) if page.count else None)
-
-    async def _own_total(self, caller: Caller, query: EntityQuery, page: Page, window: QueryResult) -> int:
-        if window.total is not None:
-            return window.total
-        if window.entities or page.offset == 0:
-            return page.offset + len(window.entities)
-        counted = await super().find(caller, query, Page(limit=1, count=True))
-        return counted.total or 0
-
-    def _now(self) -> str:
-        return iso(self._time.now())
-
-
-class _StoreOverSources:
-    """The store, but for entities that are linked to: those may be known to sources alone."""
-
-    def __init__(self, own: Entities, view: EntitiesOverSources) -> None:
-        self._own: EntityStore = vars(own)["_store"]
-        self._view = view
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._own, name)
-
-    async def get_many(self, tenant: str, ids: Collection[str]) -> dict[str, Entity]:
-        return await self._view.many(await self._own.get_many(tenant, ids), ids)
-
-
-def _types_of(entity: Entity | None) -> TypeSelection | None:
-    return None if entity is None else TypeSelection(tuple(frozenset({one}) for one in entity.types))
+from machinami.standards.ngsi_ld.contexts import core_context
 
 
 class DistributedReads:
@@ -266,16 +42,19 @@ class DistributedReads:
     def handlers(self) -> Mapping[tuple[str, str], Callable[[Handler], Handler]]:
         """What stands around the handler of a path and method."""
         return {
-            ("/entities", "GET"): self._around(lambda view: self._consumption(view).find),
-            ("/entities/*", "GET"): self._around(lambda view: self._consumption(view).retrieve),
-            ("/entityOperations/query", "POST"): self._around(self._query),
-            ("/types", "GET"): self._around(lambda view: self._discovery(view).types),
-            ("/types/*", "GET"): self._around(lambda view: self._discovery(view).type_info),
-            ("/attributes", "GET"): self._around(lambda view: self._discovery(view).attributes),
-            ("/attributes/*", "GET"): self._around(lambda view: self._discovery(view).attribute_info),
-            ("/entityMaps", "GET"): self._around(lambda view: self._entity_maps(view).create),
-            ("/entityMaps", "POST"): self._around(lambda view: self._entity_maps(view).create_from_body),
+            ("/entities", "GET"): self._over(lambda view: self._consumption(view).find),
+            ("/entities/*", "GET"): self._over(lambda view: self._consumption(view).retrieve),
+            ("/entityOperations/query", "POST"): self._over(self._query),
+            ("/types", "GET"): self._over(lambda view: self._discovery(view).types),
+            ("/types/*", "GET"): self._over(lambda view: self._discovery(view).type_info),
+            ("/attributes", "GET"): self._over(lambda view: self._discovery(view).attributes),
+            ("/attributes/*", "GET"): self._over(lambda view: self._discovery(view).attribute_info),
+            ("/entityMaps", "GET"): self._over(lambda view: self._entity_maps(view).create),
+            ("/entityMaps", "POST"): self._over(lambda view: self._entity_maps(view).create_from_body),
         }
+
+    def _over(self, handler_over: Callable[[EntitiesOverSources], Handler]) -> Callable[[Handler], Handler]:
+        return over_sources(self._sources, self._view, handler_over)
 
     def _consumption(self, view: Entities) -> ConsumptionHandlers:
         return ConsumptionHandlers(view, self._maps, self._negotiator, self._settings)
@@ -289,18 +68,6 @@ class DistributedReads:
     def _query(self, view: Entities) -> Handler:
         return BatchHandlers(view, self._consumption(view), self._negotiator, self._settings).query
 
-    def _around(self, handler_over: Callable[[Entities], Handler]) -> Callable[[Handler], Handler]:
-        def around(handler: Handler) -> Handler:
-            async def handle(call: Call) -> Answer:
-                if not self._sources.any(call.caller.tenant) or boolean(call, "local") or local_scope(call.query):
-                    return await handler(call)
-                view = await self._view(call)
-                return await warned(handler_over(view)(call), view)
-
-            return handle
-
-        return around
-
     def over(self, tenant: str) -> EntitiesOverSources | None:
         """Entities over the sources of a tenant, for work that no request waits for; None if it has no sources."""
         if not self._sources.any(tenant):
@@ -309,34 +76,26 @@ class DistributedReads:
         reader = SourceReader(self._sources, origin, core_context(), None)
         return EntitiesOverSources(self._entities, self._sources, origin, reader, self._clock)
 
-    async def _view(self, call: Call) -> EntitiesOverSources:
+    async def _view(self, call: Call) -> EntitiesOverSources | None:
+        """What a request sees; None if its body limits it to what is held here."""
         origin = Origin(call.caller.tenant, call.headers)
         asked: Mapping[str, Any] = call.query
         if call.method == "POST":
             body = await self._negotiator.body(call, link_for_both=True)
             context, asked = body.context, body.document if isinstance(body.document, dict) else {}
+            if any_type(asked.get("entities")):
+                return None
         else:
             context = await self._negotiator.link(call)
         style = "queryBatch" if call.method == "POST" else "queryEntity"
-        reader = SourceReader(self._sources, origin, context, attributes_asked(asked, context), style)
+        names = None if accepted(call, GEO_TYPES) == GEO_JSON else attributes_asked(asked, context)
+        reader = SourceReader(self._sources, origin, context, names, style)
         view = EntitiesOverSources(self._entities, self._sources, origin, reader, self._clock)
         view.discovers = _discovery_of(call)
-        if asked.get("csf"):
-            nodes, characters = (self._settings.integer(name) for name in ("query_nodes_max", "pattern_characters_max"))
-            view.csf = parse_q(asked["csf"], context, nodes_max=nodes, pattern_characters_max=characters)
+        view.linked_max = self._settings.integer("linked_entities_max")
+        view.candidates_max = self._settings.integer("query_candidates_max")
+        view.csf = csf_of(asked, context, self._settings)
         return view
-
-
-def attributes_asked(asked: Mapping[str, Any], context: Context) -> Names:
-    """The attributes that a request is about; None (all of them) where its filters or links need whole entities."""
-    listed = asked.get("pick") or asked.get("attrs")
-    if not listed or any(asked.get(name) for name in _WHOLE):
-        return None
-    parts = listed if isinstance(listed, list) else str(listed).split(",")
-    names = [one.strip() for one in parts if isinstance(one, str)]
-    if any(set(one) & set("{}()|") for one in names):
-        return None
-    return frozenset(context.expanded[one] for one in names if one and one not in _MEMBERS)
 
 
 def _discovery_of(call: Call) -> str:
@@ -348,16 +107,3 @@ def _discovery_of(call: Call) -> str:
     if call.segments:
         return f"{subject}Info"
     return f"{subject}Details" if call.query.get("details") == "true" else f"{subject}s"
-
-
-async def warned(answering: Awaitable[Answer], view: Warned) -> Answer:
-    """The answer, or the error, with the warnings about sources that are missing from it (6.3.17)."""
-    try:
-        answer = await answering
-    except MachinamiError as error:
-        if not view.warnings:
-            raise
-        answer = problem_answer(error)
-    if view.warnings:
-        answer.headers[WARNING] = ", ".join(view.warnings)
-    return answer

@@ -1,9 +1,12 @@
-"""What became of the parts of a distributed write, as one answer (CIM 009 5.2.16-5.2.19, 6.5.3, 6.6.3, 6.7.3)."""
+"""What became of the parts of a distributed write, as one answer (CIM 009 5.2.16-5.2.19, 6.5.3, 6.6.3, 6.7.3).
+
+Names are full ones: an answer that tells of failures has no @context to read short ones with (6.3.6).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +29,7 @@ _TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One failure: of an entity as a whole, or of one attribute under its short name."""
+    """One failure: of an entity as a whole, or of one attribute."""
 
     entity_id: str
     document: dict[str, Any]
@@ -55,19 +58,21 @@ def own_part(ids: Sequence[str], attributes: Sequence[str], answer: Answer | Mac
         return _failed(ids, attributes, problem_document(answer), "")
     document = json.loads(answer.body) if answer.body else None
     if answer.status == 207:
-        return Part(tuple(ids), tuple(attributes), tuple(_of_207(document, ids, attributes, "")), answer)
+        return Part(tuple(ids), tuple(attributes), tuple(_of_207(document, ids, attributes, "", str)), answer)
     return Part(tuple(ids), tuple(attributes), answer=answer, created=_ids(document) if answer.status == 201 else ())
 
 
-def source_part(ids: Sequence[str], attributes: Sequence[str], registration: str, said: Said) -> Part:
-    """The part of a source, from what it said."""
+def source_part(
+    ids: Sequence[str], attributes: Sequence[str], registration: str, said: Said, full: Callable[[str], str] = str
+) -> Part:
+    """The part of a source, from what it said; `full` expands names that a source left short."""
     if isinstance(said, MachinamiError):
         return _failed(ids, attributes, problem_document(said), registration)
     if said.well:
         return Part(tuple(ids), tuple(attributes), created=_ids(said.document) if said.status == 201 else ())
     if said.status != 207:
         return _failed(ids, attributes, foreign_problem(said, registration), registration)
-    found = tuple(_of_207(said.document, ids, attributes, registration))
+    found = tuple(_of_207(said.document, ids, attributes, registration, full))
     if not found:
         unsaid = problem_document(Refusal("federation.source.unsaid", registration=registration))
         found = tuple(_everywhere(ids, attributes, unsaid, registration))
@@ -148,7 +153,9 @@ def _everywhere(
     return [Problem(one, document, registration, name) for one in ids for name in names]
 
 
-def _of_207(document: Any, ids: Sequence[str], attributes: Sequence[str], registration: str) -> Iterable[Problem]:
+def _of_207(
+    document: Any, ids: Sequence[str], attributes: Sequence[str], registration: str, full: Callable[[str], str]
+) -> Iterable[Problem]:
     """The failures that a BatchOperationResult or UpdateResult tells of."""
     if not isinstance(document, dict):
         return []
@@ -163,7 +170,8 @@ def _of_207(document: Any, ids: Sequence[str], attributes: Sequence[str], regist
         reason = str(one.get("reason") or "")
         details = {"type": NGSI_LD_ERRORS + "BadRequestData", "title": reason, "status": 400}
         registered = str(one.get("registrationId") or registration)
-        found.append(Problem(ids[0] if ids else "", details, registered, str(one.get("attributeName") or "")))
+        name = str(one.get("attributeName") or "")
+        found.append(Problem(ids[0] if ids else "", details, registered, full(name) if name else ""))
     return found
 
 

@@ -24,7 +24,7 @@ from machinami.entrypoints.http.ngsi_ld.distributed_results import (
     own_part,
     source_part,
 )
-from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
+from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
 from machinami.entrypoints.http.routing import Handler
 from machinami.federation.distribution.model import Ask, Origin, Reply, Said, Target
 from machinami.federation.distribution.rules import Names, Share, Split, split
@@ -71,6 +71,13 @@ class Write:
     def about_attributes(self) -> bool:
         """Whether its answer speaks of attributes (UpdateResult) and not of the entity."""
         return self.operation in ("appendAttrs", "updateEntity", "updateAttrs", "replaceAttrs", "deleteAttrs")
+
+    def full_name(self, name: str) -> str:
+        """An attribute's full name; what a source says is shown as it came where it is no name."""
+        try:
+            return self.context.expanded[name]
+        except MachinamiError:
+            return name
 
 
 class DistributedWrites:
@@ -150,7 +157,7 @@ class DistributedWrites:
     async def _fragment(
         self, call: Call, operation: str, *, nulls: bool, partial: bool = False, simplified: bool = False
     ) -> Write:
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        body = await self._negotiator.body(call)
         fragment = parse_fragment(body.document, body.context, nulls=nulls, partial=partial, simplified=simplified)
         names, types = frozenset(fragment.attributes), fragment.types
         entity_id = fragment.id or call.segments[0]
@@ -158,7 +165,7 @@ class DistributedWrites:
 
     async def _one_attribute(self, call: Call, operation: str) -> Write:
         """PATCH and PUT /entities/{id}/attrs/{attr} (5.6.4, 5.6.19)."""
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        body = await self._negotiator.body(call)
         partial = operation == "updateAttrs"
         name, _ = parse_attribute(call.segments[1], body.document, body.context, nulls=partial, partial=partial)
         return self._checked(call, Write(operation, call.segments[0], body.context, frozenset({name}), (), body.document, name))
@@ -178,7 +185,7 @@ class DistributedWrites:
 
     async def _one_instance(self, call: Call, operation: str) -> Write:
         """PATCH /temporal/entities/{id}/attrs/{attr}/{instance} (5.6.14)."""
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        body = await self._negotiator.body(call)
         name = body.context.expanded[call.segments[1]]
         return self._checked(call, Write(operation, call.segments[0], body.context, frozenset({name}), (), body.document, name))
 
@@ -211,7 +218,8 @@ class DistributedWrites:
         done = [] if own is None else [own]
         for share, one in zip(parts.shares, said, strict=True):
             if not _already_done_here(share, one):
-                done.append(source_part(ids, self._shown(write, share.attributes), share.registered.registration.id, one))
+                names = self._shown(write, share.attributes)
+                done.append(source_part(ids, names, share.registered.registration.id, one, write.full_name))
         for share in parts.conflicts:
             registration = share.registered.registration.id
             done.append(conflict_part(ids, self._shown(write, share.attributes), registration, write.operation))
@@ -284,7 +292,7 @@ class DistributedWrites:
     def _shown(self, write: Write, names: Names) -> tuple[str, ...]:
         if not write.about_attributes or names is None:
             return ()
-        return tuple(write.context.compacted[one] for one in sorted(names))
+        return tuple(sorted(names))
 
     def _answer(self, write: Write, parts: Sequence[Part]) -> Answer:
         if write.about_attributes:

@@ -10,15 +10,16 @@ from machinami.data.entities.service import Entities
 from machinami.data.entity_maps.model import EntityMap
 from machinami.data.temporal.model import Window
 from machinami.data.temporal.service import Temporal
-from machinami.entrypoints.http.messages import Answer, Call, only
+from machinami.entrypoints.http.messages import Answer, Call
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.consumption import FIND
 from machinami.entrypoints.http.ngsi_ld.map_use import PARAMETERS, MapUse
-from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
-from machinami.entrypoints.http.ngsi_ld.query_documents import read_query, read_step
+from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
+from machinami.entrypoints.http.ngsi_ld.query_bodies import read_query
+from machinami.entrypoints.http.ngsi_ld.snapshot_steps import read_step
 from machinami.entrypoints.http.ngsi_ld.temporal import FIND as TEMPORAL_FIND
 from machinami.entrypoints.http.ngsi_ld.temporal import PastFinder, wanted_of
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.clock import iso, parse_instant
 from machinami.kernel.errors import Refusal
 from machinami.kernel.query import EntityQuery, Page
@@ -46,40 +47,39 @@ class EntityMapHandlers:
             "/entityMaps/*": {"GET": self.retrieve, "PATCH": self.update, "DELETE": self.delete},
         }
 
+    @takes(*FIND)
     async def create(self, call: Call) -> Answer:
         """GET /entityMaps (6.34.3.1, 5.14.4): a map of what the query finds."""
-        only(call, FIND)
         context = await self._negotiator.link(call)
         query = parameters.entity_query(call.query, context, self._settings)
-        if not parameters.local_scope(call.query) and not parameters.has_filter(query):
-            raise Refusal("http.query.no_filter")
+        parameters.check_width(query, local=parameters.local_scope(call.query))
         return await self._created(call, query, context)
 
+    @takes(*PARAMETERS, "local")
     async def create_from_body(self, call: Call) -> Answer:
         """POST /entityMaps (6.34.3.2, 5.14.4): the same with a Query (5.2.23) as body."""
-        only(call, PARAMETERS | parameters.LOCAL)
         body = await self._negotiator.body(call)
         local = parameters.local_scope(call.query)
         return await self._created(call, read_query(body.document, body.context, self._settings, local=local), body.context)
 
+    @takes("local")
     async def retrieve(self, call: Call) -> Answer:
         """GET /entityMaps/{id} (6.32.3.1, 5.14.1)."""
-        only(call, parameters.LOCAL)
         context = await self._negotiator.link(call)
         found = await self._maps.retrieve(call.caller, check_entity_id(call.segments[0]))
         return self._negotiator.answer(call, document_of(found), context)
 
+    @takes("local")
     async def update(self, call: Call) -> Answer:
         """PATCH /entityMaps/{id} (6.32.3.2, 5.14.2): only the time of expiry can be changed (5.5.14)."""
-        only(call, parameters.LOCAL)
         map_id = check_entity_id(call.segments[0])
-        body = (await self._negotiator.body(call, PATCH_TYPES)).document
+        body = (await self._negotiator.body(call)).document
         await self._maps.renew(call.caller, map_id, _new_end(body, map_id))
         return Answer(204)
 
+    @takes("local")
     async def delete(self, call: Call) -> Answer:
         """DELETE /entityMaps/{id} (6.32.3.3, 5.14.3)."""
-        only(call, parameters.LOCAL)
         await self._maps.delete(call.caller, check_entity_id(call.segments[0]))
         return Answer(204)
 
@@ -102,23 +102,22 @@ class TemporalEntityMapHandlers:
     def routes(self) -> Table:
         return {"/temporal/entityMaps": {"GET": self.create, "POST": self.create_from_body}}
 
+    @takes(*TEMPORAL_FIND, *PARAMETERS)
     async def create(self, call: Call) -> Answer:
         """GET /temporal/entityMaps (6.35.3.1, 5.14.5): a map of the entities that a temporal query finds."""
-        only(call, TEMPORAL_FIND | PARAMETERS)
         context = await self._negotiator.link(call)
         query = parameters.entity_query(call.query, context, self._settings)
-        if not parameters.local_scope(call.query) and not parameters.has_filter(query):
-            raise Refusal("http.query.no_filter")
+        parameters.check_width(query, local=parameters.local_scope(call.query))
         wanted = wanted_of(call.query, context)
         if wanted.query.relation is None:
             raise Refusal("ngsi_ld.temporal_query.not_valid", reason="timerel and timeAt must be given to query entities")
         return await self._created(call, query, wanted.asked.window, context)
 
+    @takes(*PARAMETERS, "local")
     async def create_from_body(self, call: Call) -> Answer:
         """POST /temporal/entityMaps (6.35.3.2, 5.14.5): the same with a Query (5.2.23) as body."""
-        only(call, PARAMETERS | parameters.LOCAL)
         body = await self._negotiator.body(call)
-        step = read_step(body.document, body.context, self._settings)
+        step = read_step(body.document, body.context, self._settings, local=parameters.local_scope(call.query))
         if step.window is None:
             raise Refusal("ngsi_ld.temporal_query.not_valid", reason="temporalQ is missing")
         return await self._created(call, step.query, step.window, body.context)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from machinami import __version__
-from machinami.entrypoints.http.messages import Answer, Call, only
+from machinami.entrypoints.http.messages import Answer, Call
 from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.access import require
 from machinami.kernel.caller import Role
 from machinami.kernel.clock import Clock, iso
@@ -23,9 +23,9 @@ class InfoHandlers:
     def routes(self) -> Table:
         return {"/info/sourceIdentity": {"GET": self.identity}}
 
+    @takes()
     async def identity(self, call: Call) -> Answer:
         """GET /info/sourceIdentity (6.33.3.1, 5.15.1): of the tenant that asks."""
-        only(call, frozenset())
         require(call.caller, Role.READER)
         context = await self._negotiator.link(call)
         alias, now = self._source.alias(call.caller.tenant), self._clock.now()

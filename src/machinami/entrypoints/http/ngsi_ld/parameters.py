@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from machinami.entrypoints.http.messages import GEO_JSON, Call, boolean, integer
 from machinami.kernel.entity import LOCATION
 from machinami.kernel.errors import Refusal
-from machinami.kernel.query import EntityQuery, Ordering, Page, Selector, TypeSelection, conditions
+from machinami.kernel.query import Condition, EntityQuery, Ordering, Page, Selector, TypeSelection, conditions
 from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.attributes import is_date_time, is_uri
 from machinami.standards.ngsi_ld.contexts import Context
@@ -67,7 +65,7 @@ def entity_query(values: Mapping[str, Any], context: Context, settings: Settings
     chosen: tuple[Selector, ...] = ()
     if selection is not None or ids or pattern:
         listed = frozenset(check_entity_id(one.strip()) for one in ids.split(",")) if ids else None
-        chosen = (Selector(selection, listed, _pattern(pattern, settings) if pattern else None),)
+        chosen = (Selector(selection, listed, id_pattern(pattern, settings) if pattern else None),)
     geo = None
     if any(name in values for name in ("georel", "geometry", "coordinates")):
         missing = [name for name in ("georel", "geometry", "coordinates") if name not in values]
@@ -77,24 +75,30 @@ def entity_query(values: Mapping[str, Any], context: Context, settings: Settings
             values["georel"], values["geometry"], values["coordinates"], values.get("geoproperty"), context,
             settings.integer("geometry_vertices_max"),
         )  # fmt: skip
-    parse = partial(
-        parse_q, context=context, nodes_max=settings.integer("query_nodes_max"),
-        pattern_characters_max=settings.integer("pattern_characters_max"),
-    )  # fmt: skip
     names = {name: _names(values[name], context) for name in ("attrs", "expandValues", "jsonKeys") if values.get(name)}
     if values.get("csf"):
-        parse(values["csf"])
-    condition = None
+        condition(values["csf"], context, settings)
+    asked = None
     if values.get("q"):
         expanded = frozenset(names.get("expandValues", ()))
-        condition = parse(values["q"], expand_values=expanded, links_max=joining(values).levels)
+        asked = condition(values["q"], context, settings, expand_values=expanded, links_max=joining(values).levels)
     return EntityQuery(
         selectors=chosen,
         attributes=names.get("attrs", ()),
-        condition=condition,
+        condition=asked,
         geo=geo,
         scope=parse_scope_query(values["scopeQ"], settings.integer("query_nodes_max")) if values.get("scopeQ") else None,
         dataset_ids=tuple(sorted(_dataset_ids(values["datasetId"]))) if values.get("datasetId") else (),
+    )  # fmt: skip
+
+
+def condition(
+    text: str, context: Context, settings: Settings, *, expand_values: frozenset[str] = frozenset(), links_max: int = 0
+) -> Condition:
+    """A `q` or `csf` (4.9) within the bounds of the settings."""
+    return parse_q(
+        text, context, nodes_max=settings.integer("query_nodes_max"),
+        pattern_characters_max=settings.integer("pattern_characters_max"), expand_values=expand_values, links_max=links_max,
     )  # fmt: skip
 
 
@@ -115,6 +119,12 @@ def local_scope(values: Mapping[str, Any]) -> bool:
     if values.get("type") == "*" and local == "false":
         raise Refusal("http.query.exclusive", one="type=*", other="local=false")
     return local == "true" or values.get("type") == "*"
+
+
+def check_width(query: EntityQuery, *, local: bool) -> None:
+    """Refuse a query that asks for nothing in particular, unless it is limited to what is held here (5.7.2.4, 5.5.13)."""
+    if not local and not has_filter(query):
+        raise Refusal("http.query.no_filter")
 
 
 def has_filter(query: EntityQuery) -> bool:
@@ -208,6 +218,14 @@ def _projected(shown: Representation, pick: Projection | None, omit: Projection 
     return shown.projected(pick, omit)
 
 
+def system_times(call: Call) -> bool:
+    """Whether `options=sysAttrs` is asked for, the only option of these resources (6.3.11)."""
+    options = call.query.get("options", "")
+    if options not in ("", "sysAttrs"):
+        raise Refusal("http.query.not_valid", name="options", value=options[:50], wanted="sysAttrs")
+    return bool(options)
+
+
 def geometry_property(call: Call, context: Context, media_type: str = GEO_JSON) -> str:
     """The expanded property whose geometry a GeoJSON answer shows; other answers have no place for one (5.7.1.4)."""
     name = call.query.get("geometryProperty")
@@ -222,93 +240,6 @@ def observed_at(call: Call) -> str | None:
     if text is not None and not is_date_time(text):
         raise Refusal("ngsi_ld.entity.time_not_valid", member="observedAt", value=text[:50])
     return text
-
-
-_QUERY_TEXTS: Final = ("q", "scopeQ", "lang", "csf", "expandValues", "jsonKeys", "join", "geometryProperty")
-_QUERY_LISTS: Final = ("attrs", "pick", "omit", "datasetId", "containedBy")
-_QUERY_MEMBERS: Final = frozenset(
-    {"type", "@context", "entities", "geoQ", "ordering", "joinLevel", "splitEntities", *_QUERY_TEXTS, *_QUERY_LISTS}
-)
-
-
-def query_body(document: Any) -> dict[str, Any]:
-    """A Query document (5.2.23) in the words of URL parameters."""
-    if not isinstance(document, dict) or document.get("type") != "Query":
-        raise Refusal("http.body.not_a_query")
-    unknown = sorted(document.keys() - _QUERY_MEMBERS)
-    if unknown:
-        raise Refusal("http.body.unknown_member", member=unknown[0][:100])
-    values: dict[str, Any] = {name: _listed_text(name, document[name]) for name in _QUERY_TEXTS if name in document}
-    values |= {name: _joined_text(name, document[name]) for name in _QUERY_LISTS if name in document}
-    if "joinLevel" in document:
-        level = document["joinLevel"]
-        values["joinLevel"] = str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
-    if "splitEntities" in document:
-        values["splitEntities"] = _switch("splitEntities", document["splitEntities"])
-    if "geoQ" in document:
-        values |= _renamed("geoQ", document["geoQ"], {one: one for one in ("georel", "geometry", "geoproperty", "coordinates")})
-    if "ordering" in document:
-        names = {"orderBy": "orderBy", "collation": "collation", "coordinates": "orderFrom", "geometry": "orderGeometry"}
-        values |= _renamed("ordering", document["ordering"], names)
-    return values
-
-
-def _renamed(member: str, value: Any, names: Mapping[str, str]) -> dict[str, str]:
-    """The members of a GeoQuery (5.2.13) or OrderingParams (5.2.43) under the names of URL parameters."""
-    if not isinstance(value, dict):
-        raise Refusal("http.query.not_valid", name=member, value=str(value)[:50], wanted="an object")
-    unknown = sorted(value.keys() - names.keys())
-    if unknown:
-        raise Refusal("http.body.unknown_member", member=f"{member}.{unknown[0]}"[:100])
-    found = {}
-    for name, each in value.items():
-        if name == "coordinates":
-            found[names[name]] = each if isinstance(each, str) else json.dumps(each)
-        else:
-            found[names[name]] = _joined_text(name, each) if name == "orderBy" else _text(name, each)
-    return found
-
-
-def _joined_text(name: str, value: Any) -> str:
-    listed = value if isinstance(value, list) else [value]
-    if not listed:
-        raise Refusal("http.query.not_valid", name=name, value="[]", wanted="an array that is not empty")
-    return ",".join(_text(name, one) for one in listed)
-
-
-def _listed_text(name: str, value: Any) -> str:
-    """A text; names in `expandValues` and `jsonKeys` may also come as an array."""
-    return _joined_text(name, value) if name in ("expandValues", "jsonKeys") else _text(name, value)
-
-
-def _switch(name: str, value: Any) -> str:
-    if value is not True and value is not False:
-        raise Refusal("http.query.not_valid", name=name, value=str(value)[:50], wanted="true or false")
-    return "true" if value else "false"
-
-
-def any_type(entities: Any) -> bool:
-    """Whether an EntitySelector asks for entities of all types (5.2.33), which limits the query to what is held here."""
-    return any(one.get("type") == "*" for one in entities or ())
-
-
-def selectors(entities: Any, context: Context, settings: Settings) -> tuple[Selector, ...]:
-    """The EntitySelectors (5.2.33) of a Query document; an id takes precedence over an idPattern."""
-    if entities is None:
-        return ()
-    if not isinstance(entities, list) or not entities or not all(isinstance(one, dict) for one in entities):
-        raise Refusal("http.query.not_valid", name="entities", value="…", wanted="an array of objects that is not empty")
-    found = []
-    for one in entities:
-        unknown = sorted(one.keys() - {"id", "type", "idPattern"})
-        if unknown:
-            raise Refusal("http.body.unknown_member", member=unknown[0][:100])
-        ids = one.get("id")
-        listed = [] if ids is None else ids if isinstance(ids, list) else [ids]
-        pattern = None if one.get("idPattern") is None else _pattern(_text("idPattern", one["idPattern"]), settings)
-        kind = None if one.get("type") in (None, "*") else type_selection(_text("type", one["type"]), context, settings)
-        found.append(Selector(kind, frozenset(check_entity_id(each) for each in listed) or None, None if listed else pattern))
-    return tuple(found)
 
 
 def _names(text: str, context: Context) -> tuple[str, ...]:
@@ -329,13 +260,8 @@ def _dataset_ids(text: str) -> frozenset[str]:
     return names
 
 
-def _pattern(text: str, settings: Settings) -> str:
+def id_pattern(text: str, settings: Settings) -> str:
+    """An `idPattern` that is not too long; RE2 reads it later."""
     if len(text) > settings.integer("pattern_characters_max"):
         raise Refusal("http.query.not_valid", name="idPattern", value="…", wanted="a shorter pattern")
     return text
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise Refusal("http.query.not_valid", name=name, value=str(value)[:50], wanted="a text that is not empty")
-    return value

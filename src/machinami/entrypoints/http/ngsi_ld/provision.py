@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from machinami.data.entities import rules
 from machinami.data.entities.decisions import Decision, Outcome
 from machinami.data.entities.instances import MergeOptions
 from machinami.data.entities.service import Entities
-from machinami.entrypoints.http.messages import JSON, LD_JSON, Answer, Call, boolean, json_answer, only
+from machinami.entrypoints.http.messages import Answer, Call, boolean, json_answer
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX, location
-from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Body, Negotiator
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.ngsi_ld.negotiation import Body, Negotiator
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.error_texts import describe
 from machinami.kernel.errors import Refusal
 from machinami.kernel.settings import Settings
@@ -45,28 +44,28 @@ class ProvisionHandlers:
             },
         }
 
+    @takes("local")
     async def create(self, call: Call) -> Answer:
         """POST /entities (6.4.3.1, 5.6.1)."""
-        only(call, parameters.LOCAL)
         body = await self._object(call)
         entity = parse_entity(body.document, body.context)
         await self._entities.apply(call.caller, entity.id, rules.create(entity))
         return Answer(201, headers={"location": location(f"{PREFIX}/entities", entity.id)})
 
+    @takes("local", "type", "lang", "observedAt", "format", "options")
     async def merge(self, call: Call) -> Answer:
         """PATCH /entities/{id} (6.5.3.4, 5.6.17)."""
-        only(call, parameters.LOCAL | {"type", "lang", "observedAt", "format", "options"})
-        body = await self._object(call, PATCH_TYPES)
+        body = await self._object(call)
         simplified = _is_simplified(call)
         fragment = parse_fragment(body.document, body.context, nulls=True, partial=True, simplified=simplified)
         entity_id = self._id(call, fragment.id)
         options = MergeOptions(observed_at=parameters.observed_at(call), lang=call.query.get("lang"))
         rule = rules.merge(entity_id, fragment, options, self._where(call, body.context))
-        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule), entity_id)
 
+    @takes("local", "type")
     async def replace(self, call: Call) -> Answer:
         """PUT /entities/{id} (6.5.3.3, 5.6.18)."""
-        only(call, parameters.LOCAL | {"type"})
         body = await self._object(call)
         document = body.document
         if "id" not in document:
@@ -74,69 +73,69 @@ class ProvisionHandlers:
         entity = parse_entity(document, body.context)
         self._id(call, entity.id)
         rule = rules.replace_entity(entity, self._where(call, body.context))
-        return _no_content(await self._entities.apply(call.caller, entity.id, rule))
+        return _no_content(await self._entities.apply(call.caller, entity.id, rule), entity.id)
 
+    @takes("local", "type")
     async def delete(self, call: Call) -> Answer:
         """DELETE /entities/{id} (6.5.3.2, 5.6.6)."""
-        only(call, parameters.LOCAL | {"type"})
         context = await self._negotiator.link(call)
         entity_id = self._id(call)
         await self._entities.apply(call.caller, entity_id, rules.delete_entity(entity_id, self._where(call, context)))
         return Answer(204)
 
+    @takes("local", "type", "options")
     async def append(self, call: Call) -> Answer:
         """POST /entities/{id}/attrs (6.6.3.1, 5.6.3)."""
-        only(call, parameters.LOCAL | {"type", "options"})
         body = await self._object(call)
         fragment = parse_fragment(body.document, body.context, nulls=False)
         entity_id = self._id(call, fragment.id)
         overwrite = _option(call, "noOverwrite") is False
         rule = rules.append_attributes(entity_id, fragment, overwrite, self._where(call, body.context))
-        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule), entity_id)
 
+    @takes("local", "type")
     async def update(self, call: Call) -> Answer:
         """PATCH /entities/{id}/attrs (6.6.3.2, 5.6.2)."""
-        only(call, parameters.LOCAL | {"type"})
-        body = await self._object(call, PATCH_TYPES)
+        body = await self._object(call)
         fragment = parse_fragment(body.document, body.context, nulls=True)
         entity_id = self._id(call, fragment.id)
         rule = rules.update_attributes(entity_id, fragment, self._where(call, body.context))
-        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule), entity_id)
 
+    @takes(*PATCH_ATTRIBUTE)
     async def patch_attribute(self, call: Call) -> Answer:
         """PATCH /entities/{id}/attrs/{attr} (6.7.3.1, 5.6.4)."""
-        only(call, PATCH_ATTRIBUTE)
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        body = await self._negotiator.body(call)
         name, instances = parse_attribute(call.segments[1], body.document, body.context, nulls=True, partial=True)
         entity_id = self._id(call)
         observed = parameters.observed_at(call)
         given = [{"observedAt": observed, **one} for one in instances] if observed else instances
         rule = rules.partial_update(entity_id, name, given, self._where(call, body.context))
-        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule), entity_id)
 
+    @takes("local", "type")
     async def replace_attribute(self, call: Call) -> Answer:
         """PUT /entities/{id}/attrs/{attr} (6.7.3.3, 5.6.19)."""
-        only(call, parameters.LOCAL | {"type"})
         body = await self._negotiator.body(call)
         name, instances = parse_attribute(call.segments[1], body.document, body.context)
         entity_id = self._id(call)
         rule = rules.replace_attribute(entity_id, name, instances, self._where(call, body.context))
-        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule), entity_id)
 
+    @takes("local", "type", "datasetId", "deleteAll")
     async def delete_attribute(self, call: Call) -> Answer:
         """DELETE /entities/{id}/attrs/{attr} (6.7.3.2, 5.6.5)."""
-        only(call, parameters.LOCAL | {"type", "datasetId", "deleteAll"})
         context = await self._negotiator.link(call)
         entity_id = self._id(call)
         rule = rules.delete_attribute(
             entity_id, context.expanded[call.segments[1]], _dataset(call),
             boolean(call, "deleteAll"), self._where(call, context),
         )  # fmt: skip
-        return _no_content(await self._entities.apply(call.caller, entity_id, rule))
+        return _no_content(await self._entities.apply(call.caller, entity_id, rule), entity_id)
 
-    async def _object(self, call: Call, media_types: Sequence[str] = (JSON, LD_JSON)) -> Body:
+    async def _object(self, call: Call) -> Body:
         """The body, which must be a JSON object: anything else is no entity or fragment at all."""
-        body = await self._negotiator.body(call, media_types)
+        body = await self._negotiator.body(call)
         if not isinstance(body.document, dict):
             raise Refusal("http.body.not_an_object")
         return body
@@ -151,18 +150,18 @@ class ProvisionHandlers:
         return parameters.where_type(call, context, self._settings)
 
 
-def _no_content(decision: Decision) -> Answer:
+def _no_content(decision: Decision, entity_id: str) -> Answer:
     if decision.outcome.complete:
         return Answer(204)
-    return json_answer(update_result(decision.outcome), 207)
+    return json_answer(update_result(decision.outcome, entity_id), 207)
 
 
-def update_result(outcome: Outcome) -> dict[str, Any]:
+def update_result(outcome: Outcome, entity_id: str) -> dict[str, Any]:
     """An UpdateResult (5.2.18): what was written and what was not, with reasons; names are expanded (6.3.6)."""
     return {
         "updated": list(outcome.updated),
         "notUpdated": [
-            {"attributeName": one.attribute, "reason": describe(Refusal(one.code, id="", attribute=one.attribute))[0]}
+            {"attributeName": one.attribute, "reason": describe(Refusal(one.code, id=entity_id, attribute=one.attribute))[0]}
             for one in outcome.not_updated
         ],
     }

@@ -10,12 +10,12 @@ from machinami.data.entities.purge import purge
 from machinami.data.entities.service import Entities
 from machinami.data.entity_maps.model import EntityMap
 from machinami.data.entity_maps.service import EntityMaps
-from machinami.entrypoints.http.messages import Answer, Call, json_answer, only
+from machinami.entrypoints.http.messages import Answer, Call, json_answer
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.map_use import HEADER, address_of, id_of
 from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
 from machinami.entrypoints.http.problems import problem_document
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.errors import Refusal
 from machinami.kernel.query import EntityQuery, Selector, chains
 from machinami.kernel.settings import Settings
@@ -38,13 +38,13 @@ class PurgeHandlers:
     def routes(self) -> Table:
         return {"/entities": {"DELETE": self.purge}}
 
+    @takes(*PURGE)
     async def purge(self, call: Call) -> Answer:
         """DELETE /entities (6.4.3.3, 5.6.21): entities that match, or with `drop` or `keep` some of their attributes.
 
         207 tells what was purged and what was not, with reasons; so does a purge that stopped at its bound. An entity map
         says which entities may be purged at most.
         """
-        only(call, PURGE)
         context = await self._negotiator.link(call)
         listed = _listed(call)
         names = _names(call, listed, context)

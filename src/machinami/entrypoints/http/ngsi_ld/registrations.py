@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from machinami.entrypoints.http.messages import Answer, Call, only
+from machinami.entrypoints.http.messages import Answer, Call
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.addresses import location, page_links
-from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator, accepted
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.federation.registrations import rules
 from machinami.federation.registrations.model import Figures, Interest, Registered, RegistrationInfo, Wanted
 from machinami.federation.registrations.service import Registrations, figures_document
@@ -18,7 +18,6 @@ from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.attributes import is_uri
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.projection import Projection, parse_projection_tree
-from machinami.standards.ngsi_ld.q import parse_q
 from machinami.standards.ngsi_ld.registrations import render_registration
 from machinami.standards.ngsi_ld.render import ENTITY_MEMBERS
 from machinami.standards.ngsi_ld.temporal import TemporalQuery, parse_temporal_query
@@ -44,18 +43,18 @@ class RegistrationHandlers:
             "/csourceRegistrations/*": {"GET": self.retrieve, "PATCH": self.update, "DELETE": self.delete},
         }
 
+    @takes("local")
     async def create(self, call: Call) -> Answer:
         """POST /csourceRegistrations (6.8.3.1, 5.9.2)."""
-        only(call, parameters.LOCAL)
         body = await self._negotiator.body(call)
         registration = await self._registrations.create(call.caller, body.document, body.context)
         return Answer(201, headers={"location": location(ADDRESS, registration.id)})
 
+    @takes(*DISCOVERY)
     async def discover(self, call: Call) -> Answer:
         """GET /csourceRegistrations (6.8.3.2, 5.10.2)."""
-        only(call, DISCOVERY)
         context = await self._negotiator.link(call)
-        interest, with_times = self._interest(call, context), system_times(call)
+        interest, with_times = self._interest(call, context), parameters.system_times(call)
         page = parameters.page(call, self._settings)
         found, total = await self._registrations.discover(call.caller, interest, page)
         documents = [
@@ -64,23 +63,23 @@ class RegistrationHandlers:
         ]
         return self._negotiator.answer(call, documents, context, headers=page_headers(call, ADDRESS, page, total))
 
+    @takes("local", "options")
     async def retrieve(self, call: Call) -> Answer:
         """GET /csourceRegistrations/{id} (6.9.3.1, 5.10.1)."""
-        only(call, parameters.LOCAL | {"options"})
-        context, with_times = await self._negotiator.link(call), system_times(call)
+        context, with_times = await self._negotiator.link(call), parameters.system_times(call)
         registered, figures = await self._registrations.retrieve(call.caller, call.segments[0])
         return self._negotiator.answer(call, _document(registered, figures, context, with_times), context)
 
+    @takes("local")
     async def update(self, call: Call) -> Answer:
         """PATCH /csourceRegistrations/{id} (6.9.3.2, 5.9.3)."""
-        only(call, parameters.LOCAL)
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        body = await self._negotiator.body(call)
         await self._registrations.update(call.caller, call.segments[0], body.document, body.context)
         return Answer(204)
 
+    @takes("local")
     async def delete(self, call: Call) -> Answer:
         """DELETE /csourceRegistrations/{id} (6.9.3.3, 5.9.4)."""
-        only(call, parameters.LOCAL)
         await self._registrations.delete(call.caller, call.segments[0])
         return Answer(204)
 
@@ -92,11 +91,7 @@ class RegistrationHandlers:
                 raise Refusal("federation.registration.id_not_valid", id=one[:200])
         query = parameters.entity_query(asked, context, self._settings)
         temporal = _temporal(asked)
-        csf = parse_q(
-            asked["csf"], context,
-            nodes_max=self._settings.integer("query_nodes_max"),
-            pattern_characters_max=self._settings.integer("pattern_characters_max"),
-        ) if "csf" in asked else None  # fmt: skip
+        csf = parameters.condition(asked["csf"], context, self._settings) if "csf" in asked else None
         if not ("type" in asked or query.attributes or query.condition or query.geo):
             raise Refusal("federation.discovery.too_wide")
         names = frozenset((*query.attributes, *rules.attribute_names(query.condition), *_picked(asked, context)))
@@ -106,18 +101,10 @@ class RegistrationHandlers:
         return Interest(wanted, csf, query.geo, query.scope)
 
 
-def system_times(call: Call) -> bool:
-    """Whether `options=sysAttrs` is asked for, the only option of these resources (6.3.11)."""
-    options = call.query.get("options", "")
-    if options not in ("", "sysAttrs"):
-        raise Refusal("http.query.not_valid", name="options", value=options[:50], wanted="sysAttrs")
-    return bool(options)
-
-
 def page_headers(call: Call, address: str, page: Page, total: int) -> dict[str, str]:
     """The total, and links to the pages before and behind with the other parameters of the call (6.3.10, 6.3.13)."""
     headers = {"ngsild-results-count": str(total)} if page.count else {}
-    links = page_links(address, call.query, page, total)
+    links = page_links(address, call.query, page, total, accepted(call))
     return headers | ({"link": links} if links else {})
 
 

@@ -31,7 +31,7 @@ from machinami.entrypoints.http.ngsi_ld.snapshots import SnapshotHandlers, on_sn
 from machinami.entrypoints.http.ngsi_ld.subscriptions import SubscriptionHandlers
 from machinami.entrypoints.http.ngsi_ld.temporal import TemporalHandlers
 from machinami.entrypoints.http.ngsi_ld.temporal_provision import TemporalProvisionHandlers
-from machinami.entrypoints.http.routing import Routes, merged
+from machinami.entrypoints.http.routing import Routes, checked, merged
 from machinami.federation.distribution.service import Sources
 from machinami.kernel.clock import Clock
 from machinami.kernel.settings import Settings
@@ -64,7 +64,7 @@ def ngsi_ld_routes(
         DiscoveryHandlers(entities, negotiator),
         TemporalHandlers(temporal, negotiator, settings, maps),
         TemporalProvisionHandlers(temporal, negotiator),
-        SubscriptionHandlers(subscriptions, negotiator, settings),
+        SubscriptionHandlers(subscriptions, sources, negotiator, settings),
         RegistrationHandlers(federation.registrations, negotiator, settings),
         RegistrationSubscriptionHandlers(federation.subscriptions, negotiator, settings),
         ContextHandlers(contexts, depth),
@@ -77,7 +77,7 @@ def ngsi_ld_routes(
     batches = DistributedBatches(sources, writes, negotiator, settings)
     reads = DistributedReads(sources, entities, maps, negotiator, clock, settings)
     snapshots.ask_sources(reads.over)
-    histories = DistributedHistories(sources, temporal, negotiator, clock, settings)
+    histories = DistributedHistories(sources, temporal, maps, negotiator, clock, settings)
     wrappers = (writes.handlers(), batches.handlers(), reads.handlers(), histories.handlers())
     table = with_sources(merged(area.routes() for area in areas), wrappers)
-    return Routes(PREFIX, on_snapshots(table, snapshots))
+    return Routes(PREFIX, on_snapshots(checked(table), snapshots))

@@ -10,25 +10,24 @@ from machinami.data.matching.conditions import holds
 from machinami.data.snapshots.documents import status_document
 from machinami.data.snapshots.model import Snapshot
 from machinami.data.snapshots.service import Snapshots
-from machinami.entrypoints.http.messages import Answer, Call, only
+from machinami.entrypoints.http.messages import Answer, Call
 from machinami.entrypoints.http.ngsi_ld import parameters
 from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX, location
-from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Body, Negotiator
-from machinami.entrypoints.http.ngsi_ld.query_documents import read_step
+from machinami.entrypoints.http.ngsi_ld.negotiation import Body, Negotiator
+from machinami.entrypoints.http.ngsi_ld.snapshot_steps import read_step
 from machinami.entrypoints.http.problems import problem_answer
-from machinami.entrypoints.http.routing import Handler, Table
+from machinami.entrypoints.http.routing import Handler, Table, takes
 from machinami.kernel.entity import Entity
 from machinami.kernel.errors import MachinamiError, Refusal
 from machinami.kernel.query import Condition, conditions
 from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.entities import check_entity_id
-from machinami.standards.ngsi_ld.q import parse_q
 from machinami.standards.ngsi_ld.snapshots import MEMBERS, OUTPUT, QUERIES, Use, read_snapshot
 
 HEADER: Final = "ngsild-snapshot"
-ON_SNAPSHOTS: Final = ("/entities", "/entityOperations", "/types", "/attributes", "/temporal", "/entityMaps")
-"""Resources of the Core API and the Temporal API (table 4.3.5-1), but for subscriptions."""
+ON_SNAPSHOTS: Final = ("/entities", "/entityOperations", "/types", "/attributes", "/subscriptions", "/temporal", "/entityMaps")
+"""Resources of the Core API and the Temporal API (table 4.3.5-1)."""
 WORDS: Final = Context({}, "https://uri.etsi.org/ngsi-ld/", None)
 """Names of members, as a purge's query says them: `id` and `type` among them."""
 _TIMES: Final = ("createdAt", "modifiedAt", "expiresAt")
@@ -49,9 +48,9 @@ class SnapshotHandlers:
             "/snapshots/*/clone": {"POST": self.clone},
         }
 
+    @takes("local")
     async def create(self, call: Call) -> Answer:
         """POST /snapshots (6.36.3.1, 5.16.1)."""
-        only(call, parameters.LOCAL)
         body = await self._negotiator.body(call)
         members = read_snapshot(body.document, Use.CREATE)
         most = self._settings.integer("snapshot_queries_max")
@@ -61,37 +60,37 @@ class SnapshotHandlers:
         steps = [read_step(one, body.context, self._settings) for one in documents]
         return _created(await self._snapshots.create(call.caller, members, steps))
 
+    @takes("local")
     async def clone(self, call: Call) -> Answer:
         """POST /snapshots/{id}/clone (6.38.3.1, 5.16.2)."""
-        only(call, parameters.LOCAL)
         snapshot_id = check_entity_id(call.segments[0])
         body = await self._negotiator.body(call)
         return _created(await self._snapshots.clone(call.caller, snapshot_id, read_snapshot(body.document, Use.CLONE)))
 
+    @takes("local")
     async def retrieve(self, call: Call) -> Answer:
         """GET /snapshots/{id} (6.37.3.1, 5.16.3)."""
-        only(call, parameters.LOCAL)
         context = await self._negotiator.link(call)
         found = await self._snapshots.retrieve(call.caller, check_entity_id(call.segments[0]))
         return self._negotiator.answer(call, status_document(found), context)
 
+    @takes("local")
     async def update(self, call: Call) -> Answer:
         """PATCH /snapshots/{id} (6.37.3.2, 5.16.4)."""
-        only(call, parameters.LOCAL)
         snapshot_id = check_entity_id(call.segments[0])
-        body: Body = await self._negotiator.body(call, PATCH_TYPES)
+        body: Body = await self._negotiator.body(call)
         changed = await self._snapshots.update(call.caller, snapshot_id, read_snapshot(body.document, Use.UPDATE))
         return self._negotiator.answer(call, status_document(changed), body.context)
 
+    @takes("local")
     async def delete(self, call: Call) -> Answer:
         """DELETE /snapshots/{id} (6.37.3.3, 5.16.5)."""
-        only(call, parameters.LOCAL)
         await self._snapshots.delete(call.caller, check_entity_id(call.segments[0]))
         return Answer(204)
 
+    @takes("local", "q")
     async def purge(self, call: Call) -> Answer:
         """DELETE /snapshots (6.36.3.2, 5.16.7): those that fit a query on members of the Snapshot."""
-        only(call, parameters.LOCAL | {"q"})
         if not call.query.get("q"):
             raise Refusal("http.query.incomplete", given="purge", missing="q")
         condition = self._condition(call.query["q"])
@@ -99,10 +98,7 @@ class SnapshotHandlers:
         return Answer(204)
 
     def _condition(self, text: str) -> Condition:
-        condition = parse_q(
-            text, WORDS, nodes_max=self._settings.integer("query_nodes_max"),
-            pattern_characters_max=self._settings.integer("pattern_characters_max"),
-        )  # fmt: skip
+        condition = parameters.condition(text, WORDS, self._settings)
         allowed = {_name(member) for member in (*MEMBERS, *OUTPUT)} | set(_TIMES)
         if any(one.path.name not in allowed or one.path.links for one in conditions(condition)):
             raise Refusal("http.query.not_valid", name="q", value=text[:50], wanted="members of a snapshot")

@@ -11,14 +11,16 @@ from machinami.data.ports import QueryResult
 from machinami.data.temporal.model import Evolution, Window
 from machinami.data.temporal.paging import span
 from machinami.data.temporal.service import Aggregation, Answered, Asked, Temporal
-from machinami.entrypoints.http.messages import Answer, Call, boolean, only
+from machinami.entrypoints.http.messages import Answer, Call
 from machinami.entrypoints.http.ngsi_ld import map_use, parameters
 from machinami.entrypoints.http.ngsi_ld.consumption import page_headers
-from machinami.entrypoints.http.ngsi_ld.map_use import MapInUse, MapUse, with_map
-from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator, accepted
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.ngsi_ld.map_use import MapUse, with_map
+from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator, accepted, tell_version, version_of
+from machinami.entrypoints.http.ngsi_ld.query_bodies import query_of, words_of
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.caller import Caller
 from machinami.kernel.clock import iso, parse_instant
+from machinami.kernel.entity import Entity
 from machinami.kernel.errors import Refusal
 from machinami.kernel.query import AttributePath, EntityQuery, Ordering, Page, Selector
 from machinami.kernel.settings import Settings
@@ -37,6 +39,13 @@ from machinami.standards.ngsi_ld.temporal_render import (
     temporal_entity,
     temporal_values,
 )
+from machinami.standards.ngsi_ld.versions import (
+    Version,
+    conforming,
+    conforming_kind,
+    conforming_series,
+    knows_scope,
+)
 
 TEMPORAL: Final = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods", "aggrPeriodDuration"})
 SHOWN: Final = frozenset({"attrs", "pick", "omit", "lang", "datasetId", "options", "format"})
@@ -52,7 +61,10 @@ ENTITY_MEMBERS: Final = frozenset({"id", "type", "scope", "createdAt", "modified
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a temporal answer is to be written: `kept` and `omitted` are entity members (None: all of them)."""
+    """How a temporal answer is to be written: `kept` and `omitted` are entity members (None: all of them).
+
+    `version` is an earlier one of the standard that is preferred (4.3.6.8).
+    """
 
     format: str
     asked: Asked
@@ -60,6 +72,7 @@ class Wanted:
     representation: Representation
     kept: frozenset[str] | None
     omitted: frozenset[str]
+    version: Version | None = None
 
 
 class PastFinder:
@@ -76,14 +89,24 @@ class PastFinder:
         return QueryResult([one.entity for one in answered.found], answered.total, answered.more)
 
     def places(self, entity_id: str) -> tuple[str, ...]:
-        """The past of an entity is here."""
-        return ("@none",)
+        return self._temporal.places(entity_id)
+
+
+class PastFound(PastFinder):
+    """The same of one entity that was found already."""
+
+    def __init__(self, temporal: Temporal, entity: Entity) -> None:
+        super().__init__(temporal, Window())
+        self._entity = entity
+
+    async def find(self, caller: Caller, query: EntityQuery, page: Page) -> QueryResult:
+        return QueryResult([self._entity], None, False)
 
 
 class TemporalHandlers:
-    """Handlers that read `/temporal/entities…`; each names its clause. Over sources there are no `maps` of a past."""
+    """Handlers that read `/temporal/entities…`; each names its clause."""
 
-    def __init__(self, temporal: Temporal, negotiator: Negotiator, settings: Settings, maps: MapUse | None = None) -> None:
+    def __init__(self, temporal: Temporal, negotiator: Negotiator, settings: Settings, maps: MapUse) -> None:
         self._temporal = temporal
         self._maps = maps
         self._negotiator = negotiator
@@ -96,12 +119,12 @@ class TemporalHandlers:
             "/temporal/entityOperations/query": {"POST": self.find_by_body},
         }
 
+    @takes(*RETRIEVE)
     async def retrieve(self, call: Call) -> Answer:
         """GET /temporal/entities/{id} (6.19.3.1, 5.7.3)."""
-        only(call, RETRIEVE)
         context = await self._negotiator.link(call)
         entity_id = check_entity_id(call.segments[0])
-        wanted = wanted_of(call.query, context)
+        wanted = replace(wanted_of(call.query, context), version=version_of(call))
         where = parameters.where_type(call, context, self._settings)
         answered = await self._temporal.retrieve(call.caller, entity_id, wanted.asked, where)
         document = _document(answered.found[0], context, wanted)
@@ -109,38 +132,37 @@ class TemporalHandlers:
             raise Refusal("data.temporal.no_attribute", id=entity_id, attributes=call.query.get("pick", "-")[:200])
         status, headers = _range(answered, wanted)
         answer = self._negotiator.answer(call, document, context, status, headers)
+        tell_version(answer, wanted.version)
         itself = EntityQuery((Selector(ids=frozenset({entity_id})),))
-        return with_map(answer, await self._map(call, itself, Page(1), PastFinder(self._temporal, Window("modifiedAt"))))
+        finder = PastFound(self._temporal, answered.found[0].entity)
+        return with_map(answer, await self._maps.of(call, itself, Page(1), finder))
 
+    @takes(*FIND)
     async def find(self, call: Call) -> Answer:
         """GET /temporal/entities (6.18.3.2, 5.7.4)."""
-        only(call, FIND)
         context = await self._negotiator.link(call)
         query = parameters.entity_query(call.query, context, self._settings)
         return await self._answer(call, query, call.query, context)
 
+    @takes(*POST_FIND)
     async def find_by_body(self, call: Call) -> Answer:
         """POST /temporal/entityOperations/query (6.24.3.1, 5.7.4)."""
-        only(call, POST_FIND)
         body = await self._negotiator.body(call)
         document, temporal = _without_temporal(body.document)
-        values = {**call.query, **parameters.query_body(document), **temporal}
-        plain = parameters.entity_query(values, body.context, self._settings)
-        chosen = parameters.selectors(document.get("entities"), body.context, self._settings)
-        query = EntityQuery(chosen, plain.attributes, plain.condition, plain.geo, plain.scope, plain.dataset_ids)
+        values = {**call.query, **words_of(document), **temporal}
+        query = query_of(document, values, body.context, self._settings)
         return await self._answer(call, query, values, body.context)
 
     async def _answer(self, call: Call, query: EntityQuery, values: Mapping[str, Any], context: Context) -> Answer:
-        wanted = wanted_of(values, context)
+        wanted = replace(wanted_of(values, context), version=version_of(call))
         if wanted.query.relation is None:
             raise Refusal("ngsi_ld.temporal_query.not_valid", reason="timerel and timeAt must be given to query entities")
-        if not parameters.has_filter(query) and not parameters.local_scope(values):
-            raise Refusal("http.query.no_filter")
+        parameters.check_width(query, local=parameters.local_scope(values))
         if parameters.joining(values).levels:
             raise Refusal("http.query.exclusive", one="join", other="a temporal query")
         page = replace(parameters.page(call, self._settings), order=self._order(values, context))
         finder = PastFinder(self._temporal, wanted.asked.window)
-        mapped = await self._map(call, query, page, finder)
+        mapped = await self._maps.of(call, query, page, finder)
         if mapped is None:
             answered = await self._temporal.find(call.caller, query, page, wanted.asked, page.order)
         else:
@@ -150,15 +172,9 @@ class TemporalHandlers:
         documents = [written for one in answered.found if (written := _document(one, context, wanted))]
         status, headers = _range(answered, wanted)
         headers |= page_headers(call.path, call.query, page, answered.more, answered.total, accepted(call))
-        return with_map(self._negotiator.answer(call, documents, context, status, headers), mapped)
-
-    async def _map(self, call: Call, query: EntityQuery, page: Page, finder: PastFinder) -> MapInUse | None:
-        """The entity map to go by (5.7.3.4, 5.7.4.4), None if none is asked for."""
-        if self._maps is not None:
-            return await self._maps.of(call, query, page, finder)
-        if boolean(call, "entityMap") or call.header(map_use.HEADER):
-            raise Refusal("http.feature.not_yet", feature="entityMap of temporal queries over sources")
-        return None
+        answer = self._negotiator.answer(call, documents, context, status, headers)
+        tell_version(answer, wanted.version)
+        return with_map(answer, mapped)
 
     def _order(self, values: Mapping[str, Any], context: Context) -> Ordering | None:
         """The order that is asked for: only the id can order temporal evolutions (5.7.4.4)."""
@@ -239,18 +255,26 @@ def _document(one: Evolution, context: Context, wanted: Wanted) -> dict[str, Any
     """An entity's temporal representation, reduced to the members that were asked for."""
     attributes = _aggregates(one, wanted)
     for series in one.series:
-        instances = [point.instance for point in series.points]
+        if series.attribute == SCOPE and not knows_scope(wanted.version):
+            continue
+        told = [point.instance for point in series.points]
+        keeping = wanted.query.time_property if wanted.format == "temporalValues" else ""
+        instances = conforming_series(told, wanted.version, context, keeping)
         if series.attribute == SCOPE:
             instances = scope_tombstones(instances)
         if wanted.format == "temporalValues":
             attributes[series.attribute] = temporal_values(
-                instances, context, wanted.representation, wanted.query.time_property, series.kind
+                instances,
+                context,
+                wanted.representation,
+                wanted.query.time_property,
+                conforming_kind(series.kind, wanted.version),
             )
         else:
             attributes[series.attribute] = temporal_attribute(
                 instances, context, wanted.representation, wanted.query.time_property
             )
-    entity = one.entity
+    entity = conforming(one.entity, wanted.version, context)
     times = {"createdAt": entity.created_at, "modifiedAt": entity.modified_at} if wanted.representation.sys_attrs else {}
     document = temporal_entity(entity.id, entity.types, attributes, context, times)
     for member in ENTITY_MEMBERS:
@@ -263,7 +287,8 @@ def _aggregates(one: Evolution, wanted: Wanted) -> dict[str, Any]:
     methods = wanted.asked.aggregation.methods if wanted.asked.aggregation else ()
     by_name: dict[str, list[Any]] = {}
     for each in one.aggregates:
-        written = aggregated_values(each.kind, each.dataset_id, each.periods, methods)
+        kind = conforming_kind(each.kind, wanted.version)
+        written = aggregated_values(kind, each.dataset_id, each.periods, methods)
         if written is not None:
             by_name.setdefault(each.attribute, []).append(written)
     return {name: one_or_many(written) for name, written in by_name.items()}

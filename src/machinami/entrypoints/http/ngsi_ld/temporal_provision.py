@@ -7,11 +7,10 @@ from typing import Any
 from machinami.data.entities.decisions import Effect
 from machinami.data.entities.past import SCOPE
 from machinami.data.temporal.service import Temporal
-from machinami.entrypoints.http.messages import Answer, Call, boolean, only
-from machinami.entrypoints.http.ngsi_ld import parameters
+from machinami.entrypoints.http.messages import Answer, Call, boolean
 from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX, location
-from machinami.entrypoints.http.ngsi_ld.negotiation import PATCH_TYPES, Negotiator
-from machinami.entrypoints.http.routing import Table
+from machinami.entrypoints.http.ngsi_ld.negotiation import Negotiator
+from machinami.entrypoints.http.routing import Table, takes
 from machinami.kernel.entity import Instance
 from machinami.kernel.errors import Refusal
 from machinami.standards.ngsi_ld.attributes import is_uri
@@ -36,9 +35,9 @@ class TemporalProvisionHandlers:
             "/temporal/entities/*/attrs/*/*": {"PATCH": self.replace_instance, "DELETE": self.delete_instance},
         }
 
+    @takes("local")
     async def upsert(self, call: Call) -> Answer:
         """POST /temporal/entities (6.18.3.1, 5.6.11)."""
-        only(call, parameters.LOCAL)
         body = await self._negotiator.body(call)
         entity_id, given = parse_evolution(body.document, body.context)
         decision = await self._temporal.upsert(call.caller, entity_id, given)
@@ -46,15 +45,15 @@ class TemporalProvisionHandlers:
             return Answer(201, headers={"location": location(f"{PREFIX}/temporal/entities", entity_id)})
         return Answer(204)
 
+    @takes("local")
     async def delete(self, call: Call) -> Answer:
         """DELETE /temporal/entities/{id} (6.19.3.2, 5.6.16)."""
-        only(call, parameters.LOCAL)
         await self._temporal.delete(call.caller, check_entity_id(call.segments[0]))
         return Answer(204)
 
+    @takes("local")
     async def add(self, call: Call) -> Answer:
         """POST /temporal/entities/{id}/attrs (6.20.3.1, 5.6.12)."""
-        only(call, parameters.LOCAL)
         body = await self._negotiator.body(call)
         entity_id = check_entity_id(call.segments[0])
         in_body, given = parse_evolution_fragment(body.document, body.context)
@@ -63,26 +62,26 @@ class TemporalProvisionHandlers:
         await self._temporal.add(call.caller, entity_id, given)
         return Answer(204)
 
+    @takes("local", "datasetId", "deleteAll")
     async def delete_attribute(self, call: Call) -> Answer:
         """DELETE /temporal/entities/{id}/attrs/{attr} (6.21.3.1, 5.6.13)."""
-        only(call, parameters.LOCAL | {"datasetId", "deleteAll"})
         context = await self._negotiator.link(call)
         entity_id, name = check_entity_id(call.segments[0]), context.expanded[call.segments[1]]
         every = boolean(call, "deleteAll")
         await self._temporal.delete_attribute(call.caller, entity_id, name, call.query.get("datasetId"), every)
         return Answer(204)
 
+    @takes("local")
     async def replace_instance(self, call: Call) -> Answer:
         """PATCH /temporal/entities/{id}/attrs/{attr}/{instance} (6.22.3.1, 5.6.14)."""
-        only(call, parameters.LOCAL)
-        body = await self._negotiator.body(call, PATCH_TYPES)
+        body = await self._negotiator.body(call)
         place, urn = self._named(call, body.context)
         await self._temporal.replace_instance(call.caller, place, urn, _single(call.segments[1], body.document, body.context))
         return Answer(204)
 
+    @takes("local")
     async def delete_instance(self, call: Call) -> Answer:
         """DELETE /temporal/entities/{id}/attrs/{attr}/{instance} (6.22.3.2, 5.6.15)."""
-        only(call, parameters.LOCAL)
         place, urn = self._named(call, await self._negotiator.link(call))
         await self._temporal.delete_instance(call.caller, place, urn)
         return Answer(204)

@@ -1,18 +1,16 @@
 """Routes → OpenAPI 3.1: the route tables say what exists, the handlers' docstrings what it is called and by which clause.
 
-Nothing is written down twice. A handler's docstring begins with `METHOD /path/{id}?query= (clauses)`; the parameters that
-it takes are those of its own `only(call, …)`, the check that refuses all others. What a parameter or a body looks like
-stands in `parameters.json` and `bodies.json` beside this module.
+Nothing is written down twice. A handler's docstring begins with `METHOD /path/{id}?query= (clauses)`. The query
+parameters of the NGSI-LD API are those that a handler declares with `takes`, by which all others are refused; elsewhere
+they are those of the docstring. What a parameter or a body looks like stands in `parameters.json` and `bodies.json`.
 """
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import inspect
 import json
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,10 +18,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 from machinami import __version__
-from machinami.entrypoints.http.messages import JSON, LD_JSON, MERGE_PATCH_JSON, Answer, Call, json_answer, only
+from machinami.entrypoints.http.messages import JSON, Answer, Call, json_answer
 from machinami.entrypoints.http.ngsi_ld.addresses import PREFIX
+from machinami.entrypoints.http.ngsi_ld.negotiation import body_types
 from machinami.entrypoints.http.problems import problem_type
-from machinami.entrypoints.http.routing import Handler, Routes
+from machinami.entrypoints.http.routing import Handler, Routes, taken
 
 _HEAD: Final = re.compile(
     r"(?P<method>[A-Z]+) (?P<path>/(?:[^\s?;,]*[^\s?;,.:])?)(?:\?(?P<query>[\w=&]*))?(?: \((?P<clauses>[\d., ]+)\))?"
@@ -51,19 +50,6 @@ def head(handler: Handler) -> Head:
     query = tuple(part.rstrip("=") for part in (found["query"] or "").split("&") if part)
     clauses = tuple(part.strip() for part in (found["clauses"] or "").split(",") if part.strip())
     return Head(found["method"], found["path"], query, clauses)
-
-
-def declared(handler: Handler) -> frozenset[str] | None:
-    """The query parameters that a handler allows: what it hands to `only`; None if it does not check."""
-    own = inspect.unwrap(handler)
-    function = getattr(own, "__func__", own)
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == only.__name__:
-            expression = compile(ast.Expression(call.args[1]), "<declared>", "eval")
-            names = {**function.__globals__, "self": getattr(own, "__self__", None)}
-            return frozenset(eval(expression, names))  # noqa: S307 - our own code, read at run time
-    return None
 
 
 @cache
@@ -156,7 +142,8 @@ def _parameters(path: str, handler: Handler, said: Head) -> list[dict[str, Any]]
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, **_example(name)}}
         for name in _NAME.findall(path)
     ]
-    for name in sorted((declared(handler) or frozenset()) | set(said.query)):
+    declared = taken(handler)
+    for name in sorted(said.query if declared is None else declared):
         row = known_parameters().get(name, _UNTOLD)
         named.append({"name": name, "in": "query", "schema": row["schema"], "description": row["en"], "x-ja": row["ja"]})
     if path.startswith(PREFIX):
@@ -171,7 +158,7 @@ def _example(name: str) -> dict[str, Any]:
 
 def _body(method: str, path: str) -> dict[str, Any]:
     ngsi_ld = path.startswith(PREFIX)
-    media_types = [JSON, *([LD_JSON] if ngsi_ld else []), *([MERGE_PATCH_JSON] if ngsi_ld and method == "PATCH" else [])]
+    media_types = body_types(method) if ngsi_ld else (JSON,)
     schema = body_of(method, _NAME.sub("*", path.removeprefix(PREFIX))) or "Any"
     content = {one: {"schema": {"$ref": f"#/components/schemas/{schema}"}} for one in media_types}
     return {"required": ngsi_ld, "content": content}

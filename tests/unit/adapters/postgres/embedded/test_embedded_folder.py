@@ -1,6 +1,7 @@
 import os
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,24 @@ def test_write_atomically_replaces_the_link_and_not_its_target_when_a_link_lies_
 def test_free_bytes_agrees_with_the_file_system_when_asked(tmp_path: Path) -> None:
     status = os.statvfs(tmp_path)
     assert abs(folders.free_bytes(tmp_path) - status.f_bavail * status.f_frsize) < status.f_blocks * status.f_frsize / 10
+
+
+def test_sync_tree_syncs_every_file_and_folder_after_all_began_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "base" / "1").mkdir(parents=True)
+    files = [tmp_path / "PG_VERSION", tmp_path / "base" / "1" / "2619", tmp_path / "base" / "1" / "pg_filenode.map"]
+    for file in files:
+        file.write_bytes(b"x")
+    done: list[tuple[str, str]] = []
+
+    def noted(step: str) -> Callable[..., None]:
+        return lambda descriptor, *_: done.append((step, os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    monkeypatch.setattr(os, "fsync", noted("sync"))
+    monkeypatch.setattr(os, "posix_fadvise", noted("write"))
+    folders.sync_tree(tmp_path)
+    assert sorted(path for step, path in done if step == "write") == sorted(map(str, files))
+    inner = [tmp_path, tmp_path / "base", tmp_path / "base" / "1"]
+    assert sorted(path for step, path in done if step == "sync") == sorted(map(str, [*files, *inner]))
+    assert [step for step, _ in done] == ["write"] * 3 + ["sync"] * 6

@@ -68,6 +68,14 @@ def test_attributes_answer_lists_what_was_written_and_what_was_not() -> None:
     assert told == [("a", None), ("c", "urn:s")]
 
 
+def test_attributes_answer_names_attributes_in_full_also_where_a_source_did_not() -> None:
+    document = {"updated": ["a"], "notUpdated": [{"attributeName": "b", "reason": "there"}]}
+    source = source_part([ID], ["x:a", "x:b"], REGISTRATION, Reply(207, document), lambda name: f"x:{name}")
+    answer = shown(attributes_answer([source]))
+    assert answer["updated"] == ["x:a"]
+    assert answer["notUpdated"] == [{"attributeName": "x:b", "reason": "there", "registrationId": REGISTRATION}]
+
+
 def test_source_part_does_not_take_a_partial_success_for_a_full_one() -> None:
     unsaid = attributes_answer([source_part([ID], ["a"], REGISTRATION, Reply(207))])
     assert (unsaid.status, shown(unsaid)["updated"]) == (207, [])

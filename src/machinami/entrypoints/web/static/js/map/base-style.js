@@ -1,9 +1,8 @@
 /** The bundled base map: sea, land, lines and labels from our own files, in the colours of the theme. No country border. */
 import { language } from "../core/i18n.js";
 import { start } from "../core/start.js";
-import { sized, theme, token } from "../core/theme.js";
-
-export const FONT = ["Noto Sans JP", "Noto Sans CJK JP", "sans-serif"];
+import { sized, token } from "../core/theme.js";
+import { FONT, OTHER, rasterLayers, rasterSource } from "./base-parts.js";
 
 const labelText = () => /** @type {any} */ (["get", language()]);
 
@@ -55,9 +54,6 @@ export function repaintBase(map) {
   }
 }
 
-/** The id of whatever base map is shown instead of the bundled one, and the beginning of its layers' ids. */
-export const OTHER = "base-other";
-
 /** @typedef {{source: any, layers: any[]}} OtherBase */
 
 /** What to draw for a base map that is not the bundled one. @param {import("../core/session.js").Basemap} base @returns {Promise<OtherBase>} */
@@ -65,12 +61,6 @@ export async function otherBase(base) {
   if (base.kind === "pmtiles") return (await import("./imported-base.js")).importedBase(base);
   return { source: rasterSource(base, /** @type {string} */ (base.url)), layers: rasterLayers() };
 }
-
-/** @param {import("../core/session.js").Basemap} base @param {string} url with {z}, {x} and {y} */
-export const rasterSource = (base, url) => ({ type: "raster", tiles: [url], tileSize: 256, minzoom: base.min_zoom ?? 0, maxzoom: base.max_zoom ?? 18, ...(base.bounds ? { bounds: base.bounds } : {}) });
-
-/** Calm, and dimmed at night, so that the city's own signs stand out. @returns {any[]} */
-export const rasterLayers = () => [{ id: OTHER, type: "raster", source: OTHER, paint: { "raster-saturation": -0.35, "raster-brightness-max": theme() === "night" ? 0.6 : 1 } }];
 
 /** Show another base map instead of the bundled one, or the bundled one again. @param {import("maplibre-gl").Map} map @param {OtherBase | null} other */
 export function useBase(map, other) {

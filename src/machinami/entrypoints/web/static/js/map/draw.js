@@ -6,7 +6,7 @@ import { both, t } from "../core/i18n.js";
 import { number } from "../core/format.js";
 import { SEVERITIES } from "../core/severity.js";
 import { scale, sized, theme, token } from "../core/theme.js";
-import { FONT } from "./base-style.js";
+import { FONT } from "./base-parts.js";
 import { featureName } from "./features.js";
 import { chipName } from "./sprites.js";
 

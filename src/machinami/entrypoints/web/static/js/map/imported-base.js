@@ -6,7 +6,7 @@ import { addProtocol } from "maplibre-gl";
 import { PMTiles, Protocol } from "pmtiles";
 import { language } from "../core/i18n.js";
 import { sized, token } from "../core/theme.js";
-import { FONT, OTHER, rasterLayers, rasterSource } from "./base-style.js";
+import { FONT, OTHER, rasterLayers, rasterSource } from "./base-parts.js";
 
 const protocol = new Protocol();
 addProtocol("pmtiles", protocol.tile);

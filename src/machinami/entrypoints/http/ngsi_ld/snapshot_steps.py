@@ -1,15 +1,13 @@
-"""Query documents (CIM 009 5.2.23) that are no query of their own: what maps and snapshots are made of."""
+"""Query documents (CIM 009 5.2.23) as the steps by which a snapshot is filled: what is copied, and how much of it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from machinami.data.snapshots.model import Step
-from machinami.entrypoints.http.ngsi_ld import parameters
+from machinami.entrypoints.http.ngsi_ld.query_bodies import read_query, words_of
 from machinami.entrypoints.http.ngsi_ld.temporal import wanted_of
 from machinami.kernel.errors import Refusal
-from machinami.kernel.query import EntityQuery
 from machinami.kernel.settings import Settings
 from machinami.standards.ngsi_ld.contexts import Context
 from machinami.standards.ngsi_ld.projection import ENTITY_MEMBERS, parse_projection_tree
@@ -19,16 +17,7 @@ WRITTEN: Final = ("lang", "join", "joinLevel", "containedBy", "ordering", "geome
 """Members that say how an answer is written: of a copy they would say nothing."""
 
 
-def read_query(document: Any, context: Context, settings: Settings, *, local: bool = False) -> EntityQuery:
-    """The query tree of a Query document; one that asks for nothing in particular is refused unless it is local (5.14.4.4)."""
-    base = parameters.entity_query(parameters.query_body(document), context, settings)
-    query = replace(base, selectors=parameters.selectors(document.get("entities"), context, settings))
-    if not local and not parameters.has_filter(query):
-        raise Refusal("http.query.no_filter")
-    return query
-
-
-def read_step(document: Any, context: Context, settings: Settings) -> Step:
+def read_step(document: Any, context: Context, settings: Settings, *, local: bool = False) -> Step:
     """What a Query of a snapshot copies: the entities it finds, reduced to the attributes and datasets it names."""
     if not isinstance(document, dict):
         raise Refusal("http.body.not_a_query")
@@ -36,20 +25,20 @@ def read_step(document: Any, context: Context, settings: Settings) -> Step:
         if name in document:
             raise refuse(f"snapshotQueries.{name}", "a copy has no place for it")
     if "temporalQ" in document:
-        return _past(document, context, settings)
-    values = parameters.query_body(document)
-    return Step(read_query(document, context, settings), None, *_kept(values, context))
+        return _past(document, context, settings, local)
+    values = words_of(document)
+    return Step(read_query(document, context, settings, local=local), None, *_kept(values, context))
 
 
-def _past(document: dict[str, Any], context: Context, settings: Settings) -> Step:
+def _past(document: dict[str, Any], context: Context, settings: Settings, local: bool) -> Step:
     temporal = document["temporalQ"]
     plain = {name: value for name, value in document.items() if name != "temporalQ"}
     known = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
     if not isinstance(temporal, dict) or not temporal.keys() <= set(known) or "timerel" not in temporal:
         raise refuse("snapshotTemporalQueries.temporalQ", f"it must be an object with timerel, and only {', '.join(known)}")
-    values = parameters.query_body(plain)
+    values = words_of(plain)
     window = wanted_of({**values, **temporal}, context).asked.window
-    return Step(read_query(plain, context, settings), window, *_kept(values, context))
+    return Step(read_query(plain, context, settings, local=local), window, *_kept(values, context))
 
 
 def _kept(values: dict[str, Any], context: Context) -> tuple[frozenset[str] | None, frozenset[str], frozenset[str] | None]:

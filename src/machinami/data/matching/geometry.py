@@ -12,7 +12,7 @@ as ST_DWithin and the peers do; for point targets this is the standard's buffer 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import asin, cos, radians, sin, sqrt
+from math import asin, cos, floor, radians, sin, sqrt
 from typing import Any, Final
 
 import shapely
@@ -79,12 +79,18 @@ def distance_m(reference: BaseGeometry, target: BaseGeometry) -> float:
 
 
 def _local(geometry: BaseGeometry, middle_lon: float, scale: float) -> BaseGeometry:
-    """Metres east of a meridian and north of the equator; longitudes run around the meridian, not the antimeridian."""
+    """Metres east of a meridian and north of the equator, each part on the side of the meridian that its middle is nearer to.
+
+    A part goes there as a whole: turned corner by corner, one that lies around the opposite meridian would be torn.
+    """
+    if hasattr(geometry, "geoms"):
+        return shapely.GeometryCollection([_local(one, middle_lon, scale) for one in geometry.geoms])
+    west, _, east, _ = geometry.bounds
+    turns = floor(((west + east) / 2 - middle_lon + 180) / 360)
 
     def project(coordinates: Any) -> Any:
         projected = coordinates.copy()
-        east = (coordinates[:, 0] - middle_lon + 180) % 360 - 180
-        projected[:, 0] = east * (_METRES_PER_DEGREE * max(scale, 1e-9))
+        projected[:, 0] = (coordinates[:, 0] - middle_lon - 360 * turns) * (_METRES_PER_DEGREE * max(scale, 1e-9))
         projected[:, 1] = coordinates[:, 1] * _METRES_PER_DEGREE
         return projected
 

@@ -11,22 +11,18 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+_CREATED: Final = b"HTTP/1.1 201 "
 _SMALL: Final = b"\r\nlocation: "
 _WRITTEN: Final = b"\r\nLocation: "
-_INTERIM: Final = b"HTTP/1.1 1"
 
 
 class JoinedWrites:
-    """A transport that holds a write back until the next one, at most until the event loop's next turn.
-
-    `at_head` says that the next write is the head of an answer.
-    """
+    """A transport that holds a write back until the next one, at most until the event loop's next turn."""
 
     def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._held = b""
-        self.at_head = True
         self.is_closing = transport.is_closing
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
@@ -34,14 +30,11 @@ class JoinedWrites:
 
     def write(self, data: bytes) -> None:
         """Send soon, in order."""
-        if self.at_head:
-            data = data.replace(_SMALL, _WRITTEN, 1)
-            self.at_head = data.startswith(_INTERIM)
         if self._held:
             data, self._held = self._held + data, b""
             self._transport.write(data)
         elif data:
-            self._held = data
+            self._held = data.replace(_SMALL, _WRITTEN, 1) if data.startswith(_CREATED) else data
             self._loop.call_soon(self._flush)
 
     def close(self) -> None:
@@ -64,8 +57,3 @@ class JoinedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """As uvicorn does it."""
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
-
-    def on_response_complete(self) -> None:
-        """As uvicorn does it; another head may follow."""
-        self.transport.at_head = True  # type: ignore[attr-defined]
-        super().on_response_complete()

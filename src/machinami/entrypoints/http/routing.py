@@ -95,9 +95,9 @@ def _checked(handler: Handler) -> Handler:
         raise ValueError(f"{handler} does not say which query parameters it takes")
 
     @wraps(handler)
-    async def check(call: Call) -> Answer:
+    def check(call: Call) -> Awaitable[Answer]:
         if call.query:
             only(call, names)
-        return await handler(call)
+        return handler(call)
 
     return check

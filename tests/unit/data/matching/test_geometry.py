@@ -38,6 +38,11 @@ def polygon(*corners: tuple[float, float]) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [[list(one) for one in (*corners, corners[0])]]}
 
 
+def parted(*spans: tuple[float, float]) -> dict[str, Any]:
+    """An area of several boxes along the equator."""
+    return {"type": "MultiPolygon", "coordinates": [box(west, -1, east, 1)["coordinates"] for west, east in spans]}
+
+
 def frozen(coordinates: Any) -> Any:
     return tuple(frozen(one) for one in coordinates) if isinstance(coordinates, list) else coordinates
 
@@ -111,6 +116,10 @@ def test_haversine_measures_known_distances() -> None:
         (point(135.01, 34.5), SQUARE, 0.01 * DEGREE_M * 0.82413),  # cos 34.5 degrees
         (point(-179.99, 0), line((179.99, -1), (179.99, 1)), 0.02 * DEGREE_M),  # across the antimeridian
         (point(-179.99, 0), points((179.99, 0), (-178, 0)), 0.02 * DEGREE_M),
+        (point(-179.999, 34), box(0, 0, 0.002, 0.001), 145.999 * DEGREE_M),  # around the opposite meridian: over the pole
+        (point(179.9, 0), parted((179.95, 180), (-180, -179.95)), 0.05 * DEGREE_M),
+        (point(-179.9, 0), parted((179.95, 180), (-180, -179.95)), 0.05 * DEGREE_M),
+        (point(179.9, 0), box(-170, -1, 170, 1), 9.9 * DEGREE_M),
         (point(0, 60), points((0.015, 60), (0, 60.01)), 0.015 * DEGREE_M / 2),  # a degree of longitude is half as long there
         (box(0, 0, 1, 1), box(1.01, 0, 2, 1), 0.01 * DEGREE_M * 0.99985),  # nearest at latitude 1
     ],

@@ -51,8 +51,11 @@ def over_sources(
     """
 
     def around(handler: Handler) -> Handler:
-        async def handle(call: Call) -> Answer:
-            if not sources.any(call.caller.tenant) or boolean(call, "local") or local_scope(call.query):
+        def handle(call: Call) -> Awaitable[Answer]:
+            return over(call) if sources.any(call.caller.tenant) else handler(call)
+
+        async def over(call: Call) -> Answer:
+            if boolean(call, "local") or local_scope(call.query):
                 return await handler(call)
             view = await view_of(call)
             return await handler(call) if view is None else await warned(handler_over(view)(call), view)

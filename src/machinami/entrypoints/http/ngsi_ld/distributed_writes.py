@@ -6,7 +6,7 @@ for one look-up. Our part comes first: if our own store can't answer, nothing ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
@@ -110,8 +110,11 @@ class DistributedWrites:
 
     def _wrap(self, operation: str, read: Callable[[Call, str], Any]) -> Callable[[Handler], Handler]:
         def wrapped(handler: Handler) -> Handler:
-            async def handle(call: Call) -> Answer:
-                if not self._sources.any(call.caller.tenant) or boolean(call, "local"):
+            def handle(call: Call) -> Awaitable[Answer]:
+                return over(call) if self._sources.any(call.caller.tenant) else handler(call)
+
+            async def over(call: Call) -> Answer:
+                if boolean(call, "local"):
                     return await handler(call)
                 require(call.caller, Role.WRITER)
                 return await self._distribute(call, await read(call, operation), handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
@@ -120,10 +121,11 @@ def _scoped(handler: Handler, path: str, snapshots: Snapshots) -> Handler:
     offered = path.startswith(ON_SNAPSHOTS)
 
     @wraps(handler)
-    async def scoped(call: Call) -> Answer:
+    def scoped(call: Call) -> Awaitable[Answer]:
         named = call.headers.get(HEADER)
-        if named is None:
-            return await handler(call)
+        return handler(call) if named is None else on(named, call)
+
+    async def on(named: str, call: Call) -> Answer:
         try:
             if not offered:
                 raise Refusal("data.snapshot.operation_not_supported", operation=f"{call.method} {path}")

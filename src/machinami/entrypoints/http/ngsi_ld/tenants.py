@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import wraps
 from typing import Final
 
@@ -40,9 +41,10 @@ def of_known_tenants(table: Table, tenants: Tenants) -> Table:
 
 def _guarded(handler: Handler, tenants: Tenants, creates: bool) -> Handler:
     @wraps(handler)
-    async def guarded(call: Call) -> Answer:
-        if TENANT_HEADER not in call.headers:
-            return await handler(call)
+    def guarded(call: Call) -> Awaitable[Answer]:
+        return of_known(call) if TENANT_HEADER in call.headers else handler(call)
+
+    async def of_known(call: Call) -> Answer:
         if not creates and not await tenants.exists(call.caller.tenant):
             raise Refusal("http.tenant.unknown", tenant=call.caller.tenant)
         answer = await handler(call)

@@ -182,6 +182,7 @@ def test_login_says_what_to_do_when_the_password_is_wrong(visit: Callable[..., V
     page.locator("input[name=password]").fill("wrong")
     page.locator("button.primary").click()
     page.locator("[role=alert]").wait_for()
+    assert "security.login.wrong" in page.locator("[role=alert] b").inner_text()
     page.locator("input[name=password]").fill("correct horse")
     page.locator("button.primary").click()
     page.wait_for_url("**/operations")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -220,7 +221,7 @@ class RegistrationSubscriptions:
         if number is None:
             problem = "already_exists" if new else "does_not_exist"
             raise Refusal(f"federation.subscription.{problem}", id=standing.wish.id)
-        self._keep(_numbered(standing, number))
+        self._keep(replace(standing, number=number))
         self.sent(letters)
 
     def _one(self, caller: Caller, subscription_id: str) -> Standing:
@@ -268,7 +269,3 @@ def _record(standing: Standing) -> dict[str, Any]:
 def _standing(tenant: str, number: int, record: dict[str, Any]) -> Standing:
     wish = from_record(record["subscription"])
     return Standing(tenant, wish, record["context"], record["createdAt"], record["modifiedAt"], number)
-
-
-def _numbered(standing: Standing, number: int) -> Standing:
-    return Standing(standing.tenant, standing.wish, standing.context_source, standing.created_at, standing.modified_at, number)

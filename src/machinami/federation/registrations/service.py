@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -218,7 +219,7 @@ class Registrations:
         if number is None:
             problem = "already_exists" if before is None else "does_not_exist"
             raise Refusal(f"federation.registration.{problem}", id=after.registration.id)
-        self._live.keep(numbered(after, number))
+        self._live.keep(replace(after, number=number))
         self._tell(letters)
         self._listener(after.tenant)
 
@@ -252,14 +253,6 @@ def registered_of(tenant: str, number: int, record: dict[str, Any]) -> Registere
     """What `record_of` wrote."""
     registration = from_record(record["registration"])
     return Registered(tenant, registration, record["context"], record["createdAt"], record["modifiedAt"], number)
-
-
-def numbered(registered: Registered, number: int) -> Registered:
-    """The registration with its place in the order of creation."""
-    return Registered(
-        registered.tenant, registered.registration, registered.context_source, registered.created_at,
-        registered.modified_at, number,
-    )  # fmt: skip
 
 
 def figures_document(figures: Figures | None) -> dict[str, Any]:
